@@ -1,0 +1,1 @@
+"""Plan patches and tiles for images of any size, and stitch predicted tiles back."""

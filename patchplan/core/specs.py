@@ -1,0 +1,135 @@
+"""What a patch or tile is: one spec as a plain dict, many specs as a table of numpy columns."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, TypedDict, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+
+
+class PatchSpecs(TypedDict):
+    """A box to read: which image, which sample, where it starts and how large it is.
+
+    `coords` and `patch_size` are pixels in (Z)YX order.
+    """
+
+    data_idx: int
+    sample_idx: int
+    coords: tuple[int, ...]
+    patch_size: tuple[int, ...]
+
+
+class TileSpecs(PatchSpecs):
+    """A box to read, and the part of it that is kept.
+
+    `crop_coords` is relative to the tile, `stitch_coords` to the image, both pixels in (Z)YX order;
+    `total_tiles` counts the tiles of that image.
+    """
+
+    crop_coords: tuple[int, ...]
+    crop_size: tuple[int, ...]
+    stitch_coords: tuple[int, ...]
+    total_tiles: int
+
+
+PATCH_FIELDS = ("data_idx", "sample_idx", "coords", "patch_size")
+TILE_FIELDS = ("crop_coords", "crop_size", "stitch_coords", "total_tiles")
+AXIS_FIELDS = frozenset({"coords", "patch_size", "crop_coords", "crop_size", "stitch_coords"})
+
+
+def is_tile_specs(specs: PatchSpecs) -> TypeGuard[TileSpecs]:
+    """Tell whether specs say which part of the patch is kept.
+
+    Examples
+    --------
+    >>> is_tile_specs({"data_idx": 0, "sample_idx": 0, "coords": (0, 0), "patch_size": (8, 8)})
+    False
+    """
+    return "crop_coords" in specs and "crop_size" in specs and "stitch_coords" in specs
+
+
+@dataclass(frozen=True, eq=False)
+class SpecTable:
+    """Many specs as read-only int64 columns, one row per patch.
+
+    `data_idx`, `sample_idx` and `total_tiles` have shape (n,); the others (n, ndim) in (Z)YX order, each
+    axis contiguous in memory. The last four are None unless the patches are tiles.
+
+    Examples
+    --------
+    >>> table = SpecTable.from_specs([{"data_idx": 0, "sample_idx": 0, "coords": (4, 0), "patch_size": (8, 8)}])
+    >>> len(table), table[0]["coords"]
+    (1, (4, 0))
+    """
+
+    data_idx: IntArray
+    sample_idx: IntArray
+    coords: IntArray
+    patch_size: IntArray
+    crop_coords: IntArray | None = None
+    crop_size: IntArray | None = None
+    stitch_coords: IntArray | None = None
+    total_tiles: IntArray | None = None
+
+    def __post_init__(self) -> None:
+        for name, column in self.columns().items():
+            frozen = column.view()
+            frozen.flags.writeable = False
+            object.__setattr__(self, name, frozen)
+
+    @classmethod
+    def empty(cls, n: int, ndim: int, *, tiles: bool = False) -> dict[str, IntArray]:
+        """Return uninitialised writable columns for n rows; `SpecTable(**columns)` freezes them."""
+        names = PATCH_FIELDS + TILE_FIELDS if tiles else PATCH_FIELDS
+        return {
+            name: np.empty((ndim, n), np.int64).T if name in AXIS_FIELDS else np.empty(n, np.int64)
+            for name in names
+        }
+
+    @classmethod
+    def from_specs(cls, specs: Sequence[PatchSpecs], ndim: int = 2) -> "SpecTable":
+        """Gather single specs into columns; all must be patches, or all tiles, of as many axes.
+
+        `ndim` is the number of axes of an empty sequence.
+        """
+        if not specs:
+            return cls(**cls.empty(0, ndim))
+        names = PATCH_FIELDS + TILE_FIELDS if is_tile_specs(specs[0]) else PATCH_FIELDS
+        rows: Iterable[Any] = specs
+        return cls(**{name: np.array([row[name] for row in rows], np.int64, order="F") for name in names})
+
+    @property
+    def ndim(self) -> int:
+        """Number of spatial axes."""
+        return int(self.coords.shape[1])
+
+    @property
+    def is_tiles(self) -> bool:
+        """Whether the rows say which part of each patch is kept."""
+        return self.crop_coords is not None
+
+    def columns(self) -> dict[str, IntArray]:
+        """Return the columns that are present, by field name."""
+        named = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: column for name, column in named if column is not None}
+
+    def slice(self, start: int, stop: int) -> "SpecTable":
+        """Return the rows [start, stop) as views."""
+        return SpecTable(**{name: column[start:stop] for name, column in self.columns().items()})
+
+    def __len__(self) -> int:
+        return len(self.data_idx)
+
+    def __getitem__(self, index: int) -> PatchSpecs | TileSpecs:
+        spec: Any = {
+            name: tuple(column[index].tolist()) if name in AXIS_FIELDS else int(column[index])
+            for name, column in self.columns().items()
+        }
+        row: PatchSpecs | TileSpecs = spec
+        return row
+
+    def __iter__(self) -> Iterator[PatchSpecs | TileSpecs]:
+        return (self[index] for index in range(len(self)))

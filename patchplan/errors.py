@@ -1,0 +1,52 @@
+"""The one error family of patchplan.
+
+Every error that a user can mend is a `PatchplanError`; a leaf also inherits the builtin that a caller
+would catch. Bugs stay outside the family and keep their traceback.
+"""
+
+
+class PatchplanError(Exception):
+    """Base of all errors that patchplan raises on purpose."""
+
+
+class ShapeError(PatchplanError, ValueError):
+    """A shape, patch size, overlap or coordinate that makes no sense.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong: found and allowed.
+    data_idx : int, optional
+        The image it concerns; `api` adds that image's file name.
+    """
+
+    def __init__(self, problem: str, data_idx: int | None = None) -> None:
+        super().__init__(problem if data_idx is None else f"image {data_idx}: {problem}")
+        self.problem = problem
+        self.data_idx = data_idx
+
+    def named(self, uri: str) -> "ShapeError":
+        """Return the same error with the file's name in its message."""
+        error = ShapeError(f"image {self.data_idx} ({uri}): {self.problem}")
+        error.data_idx = self.data_idx
+        return error
+
+
+class ConfigError(PatchplanError, ValueError):
+    """A config file or option with a wrong key, type or value."""
+
+
+class ImageError(PatchplanError, OSError):
+    """An input image that is missing, broken, or cannot be read as asked."""
+
+
+class PlanError(PatchplanError, ValueError):
+    """A plan or spec table that is broken or does not fit."""
+
+
+class OutputError(PatchplanError, OSError):
+    """An output that exists already or cannot be written."""
+
+
+class MissingExtraError(PatchplanError, ImportError):
+    """An optional dependency that is not installed; the message gives the pip line."""

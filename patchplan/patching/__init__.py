@@ -1,0 +1,1 @@
+"""Strategies that say where to look."""
