@@ -1,1 +1,1 @@
-"""Strategies that say where to look."""
+"""Strategies that say where to look, their configs, and the factory."""
