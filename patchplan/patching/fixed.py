@@ -63,7 +63,7 @@ class FixedPatching:
 
     def __init__(self, fixed_patch_specs: Sequence[PatchSpecs] | SpecTable) -> None:
         self.specs = _gather(fixed_patch_specs)
-        _check_values(self.specs)
+        check_values(self.specs)
 
     @property
     def ndim(self) -> int:
@@ -107,7 +107,7 @@ def _gather(specs: Sequence[PatchSpecs] | SpecTable) -> SpecTable:
         raise ShapeError(f"fixed_patch_specs: not all specs have as many whole numbers: {error}") from None
 
 
-def _check_values(specs: SpecTable) -> None:
+def check_values(specs: SpecTable) -> None:
     for name, column in specs.columns().items():
         if name in AXIS_FIELDS and column.shape != (len(specs), specs.ndim):
             raise ShapeError(f"fixed_patch_specs: {name} has shape {column.shape}, not ({len(specs)}, {specs.ndim})")

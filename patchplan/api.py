@@ -1,0 +1,151 @@
+"""One function per command: open, run, return a result. Nothing here prints."""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from patchplan.errors import ConfigError, OutputError
+from patchplan.images import open_all
+from patchplan.patching.config import PatchingConfig, SeededConfig, SizedConfig
+from patchplan.patching.fixed import FixedConfig
+from patchplan.plans.config import ConfigText, PlanConfig, read_config
+from patchplan.plans.draft import Draft
+from patchplan.plans.plan import check_suffix, read_table
+from patchplan.plans.publish import check_free
+from patchplan.plans.result import PlanResult
+from patchplan.plans.select import large_enough, same_ndim
+from patchplan.plans.write import write_plan
+
+PathLike = str | os.PathLike[str]
+Progress = Callable[[str, int, int], None]
+"""Called with what is counted (images, rows), how many are done, and how many there are."""
+
+DRAWN_ANEW = ("random", "stratified")
+FOLLOW_FROM_HEADER = ("sequential", "tiled", "whole")
+
+
+def plan(
+    inputs: PathLike | Sequence[PathLike],
+    output: PathLike | None = None,
+    *,
+    config: PathLike | Mapping[str, Any] | None = None,
+    patching: Mapping[str, Any] | None = None,
+    axes: str | None = None,
+    series: int | None = None,
+    level: int | None = None,
+    array: str | None = None,
+    z_as_samples: bool = False,
+    epochs: int | None = None,
+    rows: bool = True,
+    skip_small: bool = False,
+    skip_broken: bool = False,
+    root: PathLike | None = None,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> PlanResult:
+    """Read the shapes of images, build a strategy over them, and write its patches as a table.
+
+    Parameters
+    ----------
+    inputs : path or sequence of paths
+        Files, folders, glob patterns, Zarr stores.
+    output : path, optional
+        The plan: .parquet, .csv or .json. Needed unless `dry_run`.
+    config : path or mapping, optional
+        A YAML file, or the same as a mapping.
+    patching : mapping, optional
+        Keys of the strategy (`name`, `patch_size`, `overlaps`, ...) that go over those of the config.
+    axes, series, level, array, z_as_samples
+        How to read the images, where the files do not say or say otherwise.
+    epochs : int, optional
+        Number of passes to write, for strategies that draw anew each time.
+    rows : bool
+        Whether to store rows; without them a sequential, tiled or whole plan is its header.
+    skip_small, skip_broken : bool
+        Leave out images smaller than the patch, or that cannot be opened; the result names them.
+    root : path, optional
+        Folder that the images' paths in the plan are relative to; the plan's folder by default.
+    overwrite, dry_run : bool
+        Replace an existing plan; plan without writing.
+    progress : callable, optional
+        Called with what is counted, how many are done, and how many there are.
+
+    Returns
+    -------
+    PlanResult
+        Images as read, numbers of patches, resolved sizes, and what was left out.
+
+    Raises
+    ------
+    ConfigError, ImageError, ShapeError, PlanError, OutputError
+        All `PatchplanError`; nothing is written then.
+    """
+    target = _check_output(output, overwrite=overwrite, dry_run=dry_run)
+    settings, strategy = _strategy(config, axes, patching or {})
+    _check_options(strategy, epochs=epochs, rows=rows)
+    inputs = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
+    reading = {"series": series, "level": level, "array": array, "z_as_samples": z_as_samples}
+    found = open_all(
+        inputs, axes=settings.axes, skip_broken=skip_broken, progress=_counting(progress, "images"), **reading
+    )
+    skipped = [str(error) for error in found.skipped]
+    sources = same_ndim(found.sources, strategy.ndim)
+    resolved = strategy.resolved(sources[0].ndim)
+    if skip_small and isinstance(resolved, SizedConfig):
+        sources, small = large_enough(sources, resolved.patch_size)
+        skipped += small
+    draft = Draft(sources, resolved, epochs)
+    if target is not None and not dry_run:
+        base = target.parent if root is None else Path(root)
+        header = draft.header(base, rows=rows, reading={"axes": settings.axes, "z_as_samples": z_as_samples})
+        write_plan(target, header, draft.passes(), _counting(progress, "rows"))
+    return draft.result(None if dry_run else target, skipped)
+
+
+def _check_output(output: PathLike | None, *, overwrite: bool, dry_run: bool) -> Path | None:
+    """Decide early where the plan goes, so that nothing long runs for nothing."""
+    if output is None:
+        if dry_run:
+            return None
+        raise OutputError("no output given: name a plan with -o PLAN (.parquet, .csv or .json), or use --dry-run")
+    path = Path(output)
+    check_suffix(path)
+    if not dry_run:
+        check_free(path, overwrite=overwrite)
+    return path
+
+
+def _strategy(
+    config: PathLike | Mapping[str, Any] | None, axes: str | None, patching: Mapping[str, Any]
+) -> tuple[PlanConfig, PatchingConfig]:
+    """Return the settings, and the strategy with its seed drawn or its table read."""
+    if isinstance(config, str | os.PathLike):
+        text = read_config(Path(config))
+    else:
+        values = dict(config or {})
+        text = ConfigText(values if "patching" in values or not values else {"patching": values})
+    settings = text.overridden(axes, patching).check()
+    strategy = settings.patching
+    if isinstance(strategy, SeededConfig) and strategy.seed is None:
+        strategy = strategy.model_copy(update={"seed": secrets.randbits(32)})
+    if isinstance(strategy, FixedConfig) and strategy.table is not None:
+        beside = Path(text.source).parent if isinstance(config, str | os.PathLike) and "table" not in patching else Path()
+        table = beside / strategy.table
+        strategy = strategy.model_copy(update={"table": str(table), "fixed_patch_specs": read_table(table)})
+    return settings, strategy
+
+
+def _check_options(strategy: PatchingConfig, *, epochs: int | None, rows: bool) -> None:
+    if epochs is not None and epochs < 1:
+        raise ConfigError(f"--epochs: found {epochs}; allowed: at least 1")
+    if epochs is not None and strategy.name not in DRAWN_ANEW:
+        raise ConfigError(f"--epochs: {strategy.name} gives the same patches each epoch; allowed for {' and '.join(DRAWN_ANEW)}")
+    if not rows and strategy.name not in FOLLOW_FROM_HEADER:
+        raise ConfigError(f"--no-rows: {strategy.name} plans need their rows; allowed for {', '.join(FOLLOW_FROM_HEADER)}")
+
+
+def _counting(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:
+    return None if progress is None else lambda done, total: progress(what, done, total)

@@ -1,0 +1,43 @@
+"""The application: its commands, its version, its entry point."""
+
+from typing import Annotated
+
+import typer
+
+from patchplan.cli import demo, plan, schema
+
+app = typer.Typer(
+    name="patchplan",
+    help="Plan patches and tiles for images of any size.",
+    epilog="Start with: patchplan demo",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("plan", epilog=plan.EXAMPLE)(plan.plan)
+app.command("schema", epilog=schema.EXAMPLE)(schema.schema)
+app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"patchplan {version('patchplan')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,42 @@
+"""The one place where errors become a line and an exit code."""
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import ParamSpec
+
+import typer
+
+from patchplan.errors import PatchplanError
+
+P = ParamSpec("P")
+CHECK_FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+
+def reported(command: Callable[P, None]) -> Callable[P, None]:
+    """Turn our errors and the system's into a message on stderr and exit code 2; Ctrl-C into 130."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except BrokenPipeError:
+            sys.stderr.close()  # the reader of our output has gone: nobody is left to tell
+            raise typer.Exit(BAD_INPUT) from None
+        except (PatchplanError, OSError) as error:
+            fail(str(error))
+        except MemoryError:
+            fail("out of memory")
+        except KeyboardInterrupt:
+            typer.secho("interrupted: nothing was written", err=True, fg="yellow")
+            raise typer.Exit(INTERRUPTED) from None
+
+    return run
+
+
+def fail(message: str) -> None:
+    """Say what is wrong, one line per problem, and leave with exit code 2."""
+    for line in message.splitlines():
+        typer.secho("error: ", err=True, fg="red", bold=True, nl=False)
+        typer.echo(line, err=True)
+    raise typer.Exit(BAD_INPUT)

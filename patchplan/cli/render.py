@@ -1,0 +1,68 @@
+"""Results as tables for people."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from patchplan.plans.result import PlanResult, Resolved
+
+MAX_IMAGES = 20
+"""Images that a summary shows one by one."""
+
+
+def say(message: str, kind: str) -> None:
+    """Write one line of talk to stderr: a note or a warning."""
+    import typer
+
+    typer.secho(f"{kind}: ", err=True, fg="yellow" if kind == "warning" else "cyan", nl=False)
+    typer.echo(message, err=True)
+
+
+def show_plan(result: "PlanResult") -> None:
+    """Write a summary per image to stdout."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("image", "axes", "shape", "dtype"):
+        table.add_column(name, overflow="fold")
+    table.add_column("data shape", overflow="fold")
+    table.add_column("patches", justify="right", no_wrap=True)
+    for image in result.images[:MAX_IMAGES]:
+        cells = (image.uri, image.axes, _by(image.shape), image.dtype, _by(image.data_shape))
+        table.add_row(*(Text(cell) for cell in cells), f"{image.n_patches:,}")
+    if len(result.images) > MAX_IMAGES:
+        table.add_row(f"... and {len(result.images) - MAX_IMAGES:,} more")
+    console = Console(file=sys.stdout)
+    console.print(table)
+    for line in _summary(result):
+        console.print(Text(line), soft_wrap=True)
+
+
+def _summary(result: "PlanResult") -> list[str]:
+    epochs = f" x {result.epochs} epochs = {result.n_rows:,} rows" if result.epochs else ""
+    lines = [
+        f"{result.strategy}: {result.n_patches:,} patches in {len(result.images):,} "
+        f"image{'s' if len(result.images) > 1 else ''}{epochs}{_sizes(result.resolved)}"
+    ]
+    if result.seed is not None:
+        lines.append(f"seed {result.seed}")
+    lines.append("dry run: nothing written" if result.plan is None else f"wrote {result.plan}")
+    return lines
+
+
+def _sizes(resolved: "Resolved") -> str:
+    parts = []
+    if resolved.patch_size is not None:
+        parts.append(f"patch size {_by(resolved.patch_size)}")
+    if resolved.overlaps is not None and resolved.stride is not None and resolved.halo is not None:
+        halo = " x ".join(f"{before}+{after}" for before, after in resolved.halo)
+        parts += [f"overlap {_by(resolved.overlaps)}", f"halo {halo}", f"stride {_by(resolved.stride)}"]
+    return "".join(f", {part}" for part in parts)
+
+
+def _by(sizes: Sequence[int]) -> str:
+    return " x ".join(str(size) for size in sizes)

@@ -1,0 +1,187 @@
+"""The YAML config: reading it, and saying what is wrong with it in the user's words."""
+
+import difflib
+import reprlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from patchplan.errors import ConfigError
+from patchplan.patching.factory import STRATEGIES, AnyPatchingConfig
+
+MAX_CONFIG_BYTES = 1 << 20
+OVERLAP_KEYS = {"overlaps", "halo", "stride"}
+OPTIONS = "options"
+Place = tuple[str | int, ...]
+
+
+class PlanConfig(BaseModel):
+    """What to plan: a strategy, and how to read the images."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", title="patchplan config")
+
+    axes: str | None = Field(None, description="Axis letters of the images, such as ZYX, where files do not say.")
+    patching: AnyPatchingConfig
+
+
+def config_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the config: a mapping with `patching`, or a bare patching mapping."""
+    schema = TypeAdapter(PlanConfig | AnyPatchingConfig).json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "patchplan config",
+        "description": "A mapping with patching (and optionally axes), or a bare patching mapping.",
+        **schema,
+    }
+
+
+@dataclass(frozen=True)
+class ConfigText:
+    """A config as written, before it is checked: values, and where each key stands.
+
+    `source` names the file, `flags` the keys of `patching` that options set; `bare` tells that the file is
+    a patching mapping itself.
+    """
+
+    values: dict[str, Any]
+    source: str = OPTIONS
+    lines: Mapping[Place, int] = field(default_factory=dict)
+    flags: frozenset[str] = frozenset()
+    bare: bool = False
+
+    def overridden(self, axes: str | None, patching: Mapping[str, Any]) -> "ConfigText":
+        """Return the config with options put over it; one of overlaps, halo, stride replaces the others."""
+        given = {key: value for key, value in patching.items() if value is not None}
+        base = self.values.get("patching")
+        base = dict(base) if isinstance(base, Mapping) else {}
+        if given.keys() & OVERLAP_KEYS:
+            base = {key: value for key, value in base.items() if key not in OVERLAP_KEYS}
+        values = self.values | ({"patching": base | given} if given else {}) | ({"axes": axes} if axes else {})
+        return replace(self, values=values, flags=frozenset(given))
+
+    def check(self) -> PlanConfig:
+        """Return the checked config.
+
+        Raises
+        ------
+        ConfigError
+            With one line per wrong key: source, line, key, found, allowed.
+        """
+        try:
+            return PlanConfig.model_validate(self.values)
+        except ValidationError as error:
+            problems = dict.fromkeys(self._describe(problem) for problem in error.errors())
+            raise ConfigError("\n".join(problems)) from None
+
+    def _describe(self, problem: Any) -> str:
+        kind, found = problem["type"], problem["input"]
+        place: Place = tuple(part for i, part in enumerate(problem["loc"]) if not (i == 1 and part in STRATEGIES))
+        if kind in ("union_tag_invalid", "union_tag_not_found"):
+            place = (*place, "name")
+            name = found.get("name") if isinstance(found, Mapping) else None
+            text = f"found {_shown(name)}; allowed: {', '.join(STRATEGIES)}{_nearest(name, STRATEGIES)}"
+        elif kind == "extra_forbidden":
+            known = self._known_keys(place[:-1])
+            text = f"unknown key{_nearest(place[-1], known)}; allowed: {', '.join(known)}"
+            if len(place) > 1:
+                text += f" (name: {self.values['patching']['name']})"
+        elif kind == "missing" and place == ("patching",):
+            text = f"no strategy given; allowed: {', '.join(STRATEGIES)}. Use -c CONFIG, or --strategy"
+        elif kind == "missing":
+            text = "missing, but needed"
+        elif kind == "value_error":
+            text = str(problem["ctx"]["error"])
+        else:
+            text = f"found {_shown(found)}; {problem['msg'][0].lower()}{problem['msg'][1:]}"
+        return f"{self._where(place)}: {text}"
+
+    def _where(self, place: Place) -> str:
+        """Name a key as the user wrote it: as an option, or by file and line."""
+        if place[-1] in self.flags or (self.source == OPTIONS and len(place) > 1):
+            return f"--{place[-1]}".replace("_", "-").replace("--name", "--strategy")
+        if self.source == OPTIONS:
+            return OPTIONS
+        line = next((f", line {self.lines[place[:n]]}" for n in range(len(place), 0, -1) if place[:n] in self.lines), "")
+        shown = place[1:] if self.bare else place
+        return f"{self.source}{line}" + (f": {_dotted(shown)}" if shown else "")
+
+    def _known_keys(self, place: Place) -> list[str]:
+        if not place:
+            return list(PlanConfig.model_fields)
+        config = STRATEGIES[self.values["patching"]["name"]]
+        return [name for name, info in config.model_fields.items() if not info.exclude]
+
+
+def read_config(path: Path) -> ConfigText:
+    """Read a YAML config: a mapping with `patching`, or a bare patching mapping.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, too large, no YAML, no mapping, or names a key twice.
+    """
+    text = _read_text(path)
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: no valid YAML: {_one_line(error)}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: found {_shown(values)}; allowed: a mapping with patching, or with name and its keys")
+    lines = _key_lines(node, path)
+    if values.keys() & PlanConfig.model_fields.keys():
+        return ConfigText(values, str(path), lines)
+    below = {("patching", *place): line for place, line in lines.items()}
+    return ConfigText({"patching": values}, str(path), below, bare=True)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_CONFIG_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if len(raw) > MAX_CONFIG_BYTES:
+        raise ConfigError(f"{path}: larger than {MAX_CONFIG_BYTES} bytes, so it is no config")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: no valid YAML: it is not UTF-8 text") from None
+
+
+def _key_lines(document: Any, path: Path) -> dict[Place, int]:
+    """Return the line of each key, refusing keys given twice; configs nest two deep, deeper keys do not count."""
+    lines: dict[Place, int] = {}
+    below: list[tuple[Place, Any]] = [((), document)]
+    while below:
+        place, node = below.pop()
+        if not isinstance(node, yaml.MappingNode) or len(place) > 1:
+            continue
+        for key, value in node.value:
+            here, line = (*place, str(key.value)), key.start_mark.line + 1
+            if here in lines:
+                raise ConfigError(f"{path}, line {line}: {_dotted(here)} is given twice (first in line {lines[here]})")
+            lines[here] = line
+            below.append((here, value))
+    return lines
+
+
+def _nearest(word: object, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(str(word), list(known), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _dotted(place: Place) -> str:
+    return ".".join(str(part) for part in place) or "config"
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else reprlib.repr(value)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,195 @@
+"""A plan: a header and rows, on disk in one of three formats."""
+
+import os
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from patchplan.core.offsets import check_range
+from patchplan.core.specs import SpecTable
+from patchplan.errors import PlanError, ShapeError
+from patchplan.patching.factory import create_patching
+from patchplan.patching.fixed import check_values
+from patchplan.patching.protocol import Patching
+from patchplan.plans.header import Header, ImageRecord
+from patchplan.plans.tables import csv, json, parquet
+from patchplan.plans.tables.columns import check_rows, schema_of, split_rows, table_schema, to_batch, to_specs
+
+SUFFIXES: dict[str, ModuleType] = {".parquet": parquet, ".csv": csv, ".json": json}
+BATCH_ROWS = 1 << 18
+
+
+class Rows(Protocol):
+    """Rows of a table file."""
+
+    header: Header | None
+    names: list[str]
+    n_rows: int
+
+    def read(self, start: int, stop: int, schema: pa.Schema) -> pa.Table:
+        """Return the rows [start, stop)."""
+
+
+def check_suffix(path: Path) -> str:
+    """Return the suffix of a plan or table; raise PlanError for a format that we do not know."""
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise PlanError(f"{path}: found suffix {path.suffix or 'none'!r}; allowed: {', '.join(SUFFIXES)}")
+    return suffix
+
+
+def open_rows(path: Path) -> Rows:
+    """Open a table, with or without a header.
+
+    Raises
+    ------
+    PlanError
+        If it is missing, of another format, or damaged.
+    """
+    suffix = check_suffix(path)
+    if not path.is_file():
+        raise PlanError(f"{path}: there is no such file")
+    readers: dict[str, Any] = {".parquet": parquet.ParquetRows, ".csv": csv.CsvRows, ".json": json.JsonRows}
+    try:
+        rows: Rows = readers[suffix](path)
+    except PermissionError as error:
+        raise PlanError(f"{path}: cannot be read: {error.strerror}") from None
+    return rows
+
+
+class Plan:
+    """Patches or tiles to read, and the images they are of.
+
+    Open one with `open_plan`. Rows are read from the file as they are asked for; a plan saved without rows
+    computes them.
+    """
+
+    def __init__(self, path: Path, header: Header, rows: Rows, root: Path | None = None) -> None:
+        self.path = path
+        self.header = header
+        self.root = path.parent if root is None else root
+        self._rows = rows
+        tiles, extra = header.tiles, [] if header.epochs is None else ["epoch"]
+        self.schema = schema_of(rows.names, str(path)) if header.rows and rows.names else table_schema(header.ndim, tiles=tiles, extra=extra)
+
+    @property
+    def images(self) -> tuple[ImageRecord, ...]:
+        """The images, in the order of `data_idx`."""
+        return self.header.images
+
+    @property
+    def n_patches(self) -> int:
+        """Number of patches of one epoch."""
+        return self.header.n_patches
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows over all epochs."""
+        return self.header.n_rows
+
+    @cached_property
+    def data_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of the images, S C (Z) Y X."""
+        return tuple(image.data_shape for image in self.images)
+
+    @cached_property
+    def patching(self) -> Patching:
+        """The strategy: rebuilt from the header, or for a fixed plan from the rows."""
+        config = dict(self.header.config["patching"])
+        if config["name"] == "fixed":
+            config = {"name": "fixed", "fixed_patch_specs": self.specs()}
+        try:
+            return create_patching(self.data_shapes, config)
+        except ValueError as error:
+            raise PlanError(f"{self.path}: the strategy cannot be rebuilt: {error}") from None
+
+    def image_path(self, data_idx: int) -> Path:
+        """Return where an image should be: its uri below the plan's folder, or below `root`."""
+        return self.root / self.images[data_idx].uri
+
+    def table(self, start: int = 0, stop: int | None = None) -> pa.Table:
+        """Return the rows [start, stop) as flat columns.
+
+        Raises
+        ------
+        IndexError
+            Unless 0 <= start <= stop <= n_rows.
+        PlanError
+            If a row is damaged or does not fit its image.
+        """
+        start, stop = check_range(start, stop, self.n_rows)
+        if self.header.rows:
+            return check_rows(self._rows.read(start, stop, self.schema), self.data_shapes, str(self.path))
+        batch = to_batch(self.patching.get_patch_specs(start, stop), np.arange(start, stop))
+        return pa.Table.from_batches([batch], self.schema)
+
+    def specs(self, start: int = 0, stop: int | None = None) -> SpecTable:
+        """Return the rows [start, stop) as specs."""
+        return to_specs(self.table(start, stop))
+
+    def batches(self, size: int = BATCH_ROWS) -> Iterator[pa.Table]:
+        """Return all rows in pieces."""
+        return (self.table(start, stop) for start, stop in split_rows(0, self.n_rows, size))
+
+    def __len__(self) -> int:
+        return self.n_rows
+
+
+def open_plan(path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None) -> Plan:
+    """Open a plan.
+
+    Parameters
+    ----------
+    path : path
+        A .parquet, .csv or .json file that `patchplan plan` wrote.
+    root : path, optional
+        Folder that the images' relative paths start from; the plan's folder by default.
+
+    Raises
+    ------
+    PlanError
+        If the file is missing, no plan, of another schema version or damaged.
+    """
+    path = Path(path)
+    rows = open_rows(path)
+    if rows.header is None:
+        raise PlanError(
+            f"{path}: a table without a header, so no plan; make it one with "
+            "patchplan plan INPUT... --strategy fixed --table"
+        )
+    if rows.n_rows != (rows.header.n_rows if rows.header.rows else 0):
+        raise PlanError(f"{path}: found {rows.n_rows} rows, but the header says {rows.header.n_rows}")
+    return Plan(path, rows.header, rows, None if root is None else Path(root))
+
+
+def read_table(path: Path) -> SpecTable:
+    """Return the specs of a plan or of a table made by hand, in the order of its rows.
+
+    Raises
+    ------
+    PlanError
+        If it is missing, damaged, or lacks a column; a missing `index` is no harm.
+    """
+    rows = open_rows(path)
+    if rows.header is not None:
+        return open_plan(path).specs()
+    if not rows.n_rows:
+        raise PlanError(f"{path}: the table has no rows")
+    schema = schema_of(["index", *(name for name in rows.names if name != "index")], str(path))
+    if "index" not in rows.names:
+        schema = schema.remove(schema.get_field_index("index"))
+    table = rows.read(0, rows.n_rows, schema)
+    for name in schema.names:
+        if table.column(name).null_count:
+            raise PlanError(f"{path}: column {name} has {table.column(name).null_count} empty fields")
+    try:
+        specs = to_specs(table)
+        check_values(specs)
+    except ShapeError as error:
+        raise PlanError(f"{path}: {error}") from None
+    return specs

@@ -1,0 +1,1 @@
+"""Tables of specs: flat typed columns in Parquet, CSV and JSON."""

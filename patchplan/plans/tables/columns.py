@@ -1,0 +1,106 @@
+"""Between spec tables and the flat columns of a file: `coords` (n, ndim) is `coords_y`, `coords_x`, ..."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from patchplan.core.axes import spatial_axes
+from patchplan.core.shapes import Shape
+from patchplan.core.specs import AXIS_FIELDS, PATCH_FIELDS, TILE_FIELDS, IntArray, SpecTable
+from patchplan.errors import PlanError, ShapeError
+from patchplan.patching.fixed import check_inside, check_values
+
+EXTRA_TYPES = {"split": pa.string(), "fold": pa.int64(), "epoch": pa.int64(), "weight": pa.float64()}
+"""Columns that only some plans have, after the specs."""
+
+
+def flat_names(field: str, ndim: int) -> list[str]:
+    """Return the column names of a spec field.
+
+    Examples
+    --------
+    >>> flat_names("coords", 2), flat_names("data_idx", 2)
+    (['coords_y', 'coords_x'], ['data_idx'])
+    """
+    if field not in AXIS_FIELDS:
+        return [field]
+    return [f"{field}_{letter.lower()}" for letter in spatial_axes(ndim)]
+
+
+def table_schema(ndim: int, *, tiles: bool, extra: Sequence[str] = ()) -> pa.Schema:
+    """Return the columns of a plan's rows, all int64 but `split` and `weight`."""
+    fields = (*PATCH_FIELDS, *TILE_FIELDS) if tiles else PATCH_FIELDS
+    names = ["index", *(name for field in fields for name in flat_names(field, ndim))]
+    return pa.schema([(name, pa.int64()) for name in names] + [(name, EXTRA_TYPES[name]) for name in extra])
+
+
+def schema_of(names: Sequence[str], source: str) -> pa.Schema:
+    """Return the schema that a table with these column names must have.
+
+    Raises
+    ------
+    PlanError
+        If a column is missing, given twice or unknown.
+    """
+    ndim = 3 if "coords_z" in names else 2
+    tiles = any(name.startswith(("crop_", "stitch_")) or name == "total_tiles" for name in names)
+    schema = table_schema(ndim, tiles=tiles, extra=[name for name in EXTRA_TYPES if name in names])
+    missing = [name for name in schema.names if name not in names]
+    unknown = [name for name in names if name not in schema.names]
+    if missing or unknown or len(names) > len(schema.names):
+        wrong = [f"missing {', '.join(missing)}"] * bool(missing) + [f"unknown {', '.join(unknown)}"] * bool(unknown)
+        raise PlanError(
+            f"{source}: columns do not make a table of specs: {'; '.join(wrong) or 'some are given twice'}. "
+            f"Allowed: {', '.join(schema.names)}"
+        )
+    return schema
+
+
+def to_batch(specs: SpecTable, index: IntArray, epoch: int | None = None) -> pa.RecordBatch:
+    """Return specs as flat columns, without copying where an axis is contiguous."""
+    columns: dict[str, IntArray] = {"index": index}
+    for field, column in specs.columns().items():
+        axes = column.T if field in AXIS_FIELDS else [column]
+        columns |= zip(flat_names(field, specs.ndim), axes, strict=True)
+    if epoch is not None:
+        columns["epoch"] = np.full(len(specs), epoch, np.int64)
+    arrays = [pa.array(np.ascontiguousarray(column)) for column in columns.values()]
+    return pa.RecordBatch.from_arrays(arrays, names=list(columns))
+
+
+def to_specs(table: pa.Table | pa.RecordBatch) -> SpecTable:
+    """Return flat columns as specs."""
+    ndim = 3 if "coords_z" in table.schema.names else 2
+    fields = (*PATCH_FIELDS, *TILE_FIELDS) if "total_tiles" in table.schema.names else PATCH_FIELDS
+    columns: dict[str, IntArray] = {}
+    for field in fields:
+        arrays = [table.column(name).to_numpy() for name in flat_names(field, ndim)]
+        columns[field] = np.stack(arrays).T if field in AXIS_FIELDS else arrays[0]
+    return SpecTable(**columns)
+
+
+def check_rows(table: pa.Table, data_shapes: Sequence[Shape], source: str) -> pa.Table:
+    """Return the table if its rows are whole numbers that fit the images, shapes S C (Z) Y X.
+
+    Raises
+    ------
+    PlanError
+        Naming file, row, column, found and allowed.
+    """
+    for name in table.schema.names:
+        if table.column(name).null_count:
+            raise PlanError(f"{source}: column {name} has {table.column(name).null_count} empty fields")
+    try:
+        specs = to_specs(table)
+        check_values(specs)
+        check_inside(specs, data_shapes)
+    except ShapeError as error:
+        raise PlanError(f"{source}: {error}") from None
+    return table
+
+
+def split_rows(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
+    """Cut [start, stop) into pieces of `size`."""
+    for begin in range(start, stop, size):
+        yield begin, min(begin + size, stop)

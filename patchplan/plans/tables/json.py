@@ -1,0 +1,106 @@
+"""Plans as JSON: one object with `header` and `specs`, each spec nested like PatchSpecs or TileSpecs."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from patchplan.core.specs import AXIS_FIELDS, PATCH_FIELDS, TILE_FIELDS
+from patchplan.errors import PlanError
+from patchplan.plans.header import Header, parse_header
+from patchplan.plans.tables.columns import EXTRA_TYPES, flat_names
+
+MAX_ROWS = 1_000_000
+MAX_BYTES = 1 << 30
+
+
+def write(path: Path, header: Header, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    """Write a plan, one spec per line.
+
+    Raises
+    ------
+    PlanError
+        If there are more than 10^6 rows.
+    """
+    if header.rows and header.n_rows > MAX_ROWS:
+        raise PlanError(f"{path.name}: {header.n_rows} rows are too many for JSON; allowed are {MAX_ROWS}. Use .parquet")
+    names = ["index", *(name for name in (*PATCH_FIELDS, *TILE_FIELDS, *EXTRA_TYPES) if _columns(name, schema))]
+    with path.open("w", encoding="utf-8") as file:
+        file.write(f'{{"header": {header.to_json()},\n"specs": [')
+        separator = "\n"
+        for batch in batches:
+            columns = [_nested(name, batch) for name in names]
+            for row in zip(*columns, strict=True):
+                file.write(separator + json.dumps(dict(zip(names, row, strict=True))))
+                separator = ",\n"
+        file.write("\n]}\n")
+
+
+def _columns(field: str, schema: pa.Schema) -> list[str]:
+    ndim = 3 if "coords_z" in schema.names else 2
+    return [name for name in flat_names(field, ndim) if name in schema.names]
+
+
+def _nested(field: str, batch: pa.RecordBatch) -> Iterable[Any]:
+    columns = [batch.column(name).to_pylist() for name in _columns(field, batch.schema)]
+    return zip(*columns, strict=True) if field in AXIS_FIELDS else columns[0]
+
+
+class JsonRows:
+    """Rows of a JSON file, read whole."""
+
+    def __init__(self, path: Path) -> None:
+        self.source = str(path)
+        document = self._load(path)
+        rows = document.get("specs") if isinstance(document, Mapping) else document
+        if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+            raise PlanError(f"{path}: no table of specs: allowed are a list of specs, or an object with a list 'specs'")
+        if len(rows) > MAX_ROWS:
+            raise PlanError(f"{path}: {len(rows)} rows are too many for JSON; allowed are {MAX_ROWS}. Use .parquet")
+        header = document.get("header") if isinstance(document, Mapping) else None
+        self.header: Header | None = None if header is None else parse_header(json.dumps(header), self.source)
+        self._table = self._flatten(rows)
+        self.names: list[str] = self._table.schema.names
+        self.n_rows: int = len(rows)
+
+    def _load(self, path: Path) -> Any:
+        try:
+            if path.stat().st_size > MAX_BYTES:
+                raise PlanError(f"{path}: larger than {MAX_BYTES} bytes, too large for JSON. Use .parquet")
+            return json.loads(path.read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise PlanError(f"{path}: no readable JSON: {' '.join(str(error).split())[:200]}") from None
+
+    def _flatten(self, rows: list[Mapping[str, Any]]) -> pa.Table:
+        """Turn nested specs into columns; the first row says how many axes there are."""
+        if not rows:
+            return pa.table({})
+        columns: dict[str, list[Any]] = {}
+        for field in {"index": None} | dict.fromkeys(rows[0]):
+            if field == "index" and field not in rows[0]:
+                columns[field] = list(range(len(rows)))
+                continue
+            values = [row.get(field) for row in rows]
+            columns |= self._axes(field, values) if field in AXIS_FIELDS else {field: values}
+        try:
+            return pa.table(columns)
+        except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
+            raise PlanError(f"{self.source}: no table of specs: {' '.join(str(error).split())[:200]}") from None
+
+    def _axes(self, field: str, values: list[Any]) -> dict[str, list[Any]]:
+        ndim = len(values[0]) if isinstance(values[0], list) else 0
+        for row, value in enumerate(values):
+            if ndim not in (2, 3) or not isinstance(value, list) or len(value) != ndim:
+                raise PlanError(f"{self.source}: {field} of spec {row} is {value!r:.100}; allowed: a list of {ndim or '2 or 3'} numbers")
+        return dict(zip(flat_names(field, ndim), map(list, zip(*values, strict=True)), strict=True))
+
+    def read(self, start: int, stop: int, schema: pa.Schema) -> pa.Table:
+        """Return the rows [start, stop)."""
+        if start >= stop:
+            return schema.empty_table()
+        try:
+            return self._table.slice(start, stop - start).select(schema.names).cast(schema)
+        except (pa.ArrowException, KeyError, ValueError) as error:
+            raise PlanError(f"{self.source}: no table of specs: {' '.join(str(error).split())[:200]}") from None

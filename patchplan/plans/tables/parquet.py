@@ -1,0 +1,75 @@
+"""Plans as Parquet: one row group per batch, the header in the file's metadata."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from patchplan.errors import PlanError
+from patchplan.plans.header import Header, parse_header
+
+KEY = b"patchplan"
+
+
+def write(path: Path, header: Header, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    """Write a plan; every batch becomes a row group."""
+    with pq.ParquetWriter(path, schema, **settings(schema)) as writer:
+        writer.add_key_value_metadata({KEY: header.to_json().encode()})
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def settings(schema: pa.Schema) -> dict[str, object]:
+    """Return how columns are encoded: neighbouring rows of a grid differ by little."""
+    numbers = [field.name for field in schema if pa.types.is_int64(field.type)]
+    return {
+        "compression": "zstd",
+        "use_dictionary": [field.name for field in schema if field.name not in numbers],
+        "column_encoding": dict.fromkeys(numbers, "DELTA_BINARY_PACKED"),
+        "store_schema": False,
+    }
+
+
+class ParquetRows:
+    """Rows of a Parquet file, read by row group."""
+
+    def __init__(self, path: Path) -> None:
+        self.source = str(path)
+        try:
+            self._file = pq.ParquetFile(path)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise PlanError(f"{path}: no readable Parquet file: {' '.join(str(error).split())[:200]}") from None
+        counts = (self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups))
+        self._bounds = [0]
+        for count in counts:
+            self._bounds.append(self._bounds[-1] + count)
+
+    @property
+    def header(self) -> Header | None:
+        """The plan's header; None in a table made by hand."""
+        text = (self._file.metadata.metadata or {}).get(KEY)
+        return None if text is None else parse_header(text, self.source)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns."""
+        names: list[str] = self._file.schema_arrow.names
+        return names
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return self._bounds[-1]
+
+    def read(self, start: int, stop: int, schema: pa.Schema) -> pa.Table:
+        """Return the rows [start, stop), reading only the row groups that hold them."""
+        groups = [i for i in range(self._file.num_row_groups) if self._bounds[i] < stop and self._bounds[i + 1] > start]
+        if not groups:
+            return schema.empty_table()
+        try:
+            table = self._file.read_row_groups(groups, columns=schema.names)
+            first = start - self._bounds[groups[0]]
+            return table.slice(first, stop - start).replace_schema_metadata(None).select(schema.names).cast(schema)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise PlanError(f"{self.source}: rows {start} to {stop} cannot be read: {' '.join(str(error).split())[:200]}") from None

@@ -1,0 +1,58 @@
+"""Writing a plan: rows streamed from a strategy into a file."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from patchplan.patching.protocol import Patching
+from patchplan.plans.header import Header
+from patchplan.plans.plan import BATCH_ROWS, check_suffix
+from patchplan.plans.publish import published
+from patchplan.plans.tables import csv, json, parquet
+from patchplan.plans.tables.columns import split_rows, table_schema, to_batch
+
+Progress = Callable[[int, int], None]
+"""Called with rows done and rows in all."""
+
+
+def write_plan(path: Path, header: Header, passes: Iterable[Patching], progress: Progress | None = None) -> None:
+    """Write a plan; where it says so, with the rows of one pass over each strategy given.
+
+    Parameters
+    ----------
+    path : Path
+        Suffix .parquet, .csv or .json.
+    passes : iterable of Patching
+        One strategy, or one per epoch.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written; nothing stands under its name then that did not before.
+    PlanError
+        If the format cannot hold that many rows.
+    """
+    schema = table_schema(header.ndim, tiles=header.tiles, extra=[] if header.epochs is None else ["epoch"])
+    batches = _batches(header, passes, progress) if header.rows else iter(())
+    suffix = check_suffix(path)
+    with published(path) as partial:
+        if suffix == ".csv":
+            beside = csv.write(partial, header, schema, batches)
+            with published(csv.header_path(path)) as partial_header:
+                partial_header.write_text(beside, encoding="utf-8")
+        else:
+            write = parquet.write if suffix == ".parquet" else json.write
+            write(partial, header, schema, batches)
+
+
+def _batches(header: Header, passes: Iterable[Patching], progress: Progress | None) -> Iterator[pa.RecordBatch]:
+    done = 0
+    for number, patching in enumerate(passes):
+        epoch = None if header.epochs is None else number
+        for start, stop in split_rows(0, header.n_patches, BATCH_ROWS):
+            yield to_batch(patching.get_patch_specs(start, stop), np.arange(start, stop), epoch)
+            done += stop - start
+            if progress is not None:
+                progress(done, header.n_rows)
