@@ -68,20 +68,27 @@ class CellGrid:
         numbers: IntArray = np.ravel_multi_index(tuple(coords.T.astype(np.int64)), self.shape)
         return numbers
 
-    def boxes(self, excluded: BoolArray) -> Iterator[tuple[int, BoolArray, FloatArray]]:
-        """Yield, for each sub-box, its bits, where it may be drawn, and how many coordinates it has there.
+    def drawable(self, excluded: BoolArray) -> tuple[NDArray[np.uint8], FloatArray]:
+        """Return per region the sub-boxes that touch no excluded cell, and how many coordinates they hold.
 
-        All arrays have the shape of the grid.
+        `excluded` has the shape of the grid. Both results are flat; the first has a bit per sub-box.
         """
+        boxes, counts = np.zeros(self.shape, np.uint8), np.zeros(self.shape)
         # Beyond the grid nothing can be excluded.
         included = np.pad(~excluded, (0, 1), constant_values=True)
         lengths = [self._lengths(axis) for axis in range(len(self.shape))]
+        in_box = np.empty_like(
+            counts
+        )  # one for all sub-boxes: memory new to the process costs more than the sums
         for tails in product((0, 1), repeat=len(self.shape)):
             touched = product(*(range(tail + 1) for tail in tails))
             drawable = reduce(np.logical_and, (self._shifted(included, steps) for steps in touched))
-            sizes = (length[tail] for length, tail in zip(lengths, tails, strict=True))
-            bits = sum(tail << axis for axis, tail in enumerate(tails))
-            yield bits, drawable, reduce(np.multiply.outer, sizes)
+            boxes |= drawable.view(np.uint8) << np.uint8(sum(tail << axis for axis, tail in enumerate(tails)))
+            *outer, inner = (length[tail] for length, tail in zip(lengths, tails, strict=True))
+            np.multiply(reduce(np.multiply.outer, outer)[..., np.newaxis], inner, out=in_box)
+            in_box *= drawable
+            counts += in_box
+        return boxes.ravel(), counts.ravel()
 
     def _lengths(self, axis: int) -> tuple[FloatArray, FloatArray]:
         """Return how many coordinates the head and the tail of each region of an axis have."""

@@ -35,15 +35,18 @@ class Lottery:
 
     @classmethod
     def of(cls, grid: CellGrid, n: int, boxes: BoxBits, weights: FloatArray) -> "Lottery":
-        """Share n > 0 indices out to regions in proportion to their `weights`, not all 0."""
+        """Share n > 0 indices out to regions by their `weights`, which are not all 0 and are overwritten."""
+        last = weights.size - 1 - int(np.argmax(weights[::-1] > 0))
+        total = weights.sum()
         # Multiplied before divided: n w is exact where no p is set, so that a whole v comes out whole.
-        expected = weights * n / weights.sum()
-        own = expected.astype(np.int64)
-        ends = np.cumsum(expected - own)
+        weights *= n
+        weights /= total
+        own = weights.astype(np.int64)
+        weights -= own
+        ends = np.cumsum(weights, out=weights)
         # Rounding may leave the line short of a whole interval: the last region with weight takes the rest.
-        last = expected.size - 1 - int(np.argmax(expected[::-1] > 0))
         ends[last:] = np.inf
-        return cls(grid, boxes, np.repeat(np.arange(expected.size), own), ends)
+        return cls(grid, boxes, np.repeat(np.arange(own.size), own), ends)
 
     def draw(self, index: int, row: list[float]) -> Shape:
         """Return the coordinates that an index draws."""

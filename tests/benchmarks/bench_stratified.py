@@ -7,7 +7,6 @@ build, exclude a tenth of the cells in one call, and draw one epoch.
 """
 
 from collections.abc import Callable
-from statistics import median
 from time import perf_counter
 
 import numpy as np
@@ -24,14 +23,14 @@ CASES = {
 """Cells per axis and patch size."""
 
 
-def seconds(run: Callable[[], object], repeats: int = 7) -> float:
-    """Return the median time of several runs."""
-    times = []
-    for _ in range(repeats):
+def seconds(*runs: Callable[[], object], repeats: int = 9) -> list[float]:
+    """Return the median time of each, taken in turn so that a busy machine slows all alike."""
+    times = np.zeros((repeats, len(runs)))
+    for repeat, i in np.ndindex(times.shape):
         start = perf_counter()
-        run()
-        times.append(perf_counter() - start)
-    return median(times)
+        runs[i]()
+        times[repeat, i] = perf_counter() - start
+    return [float(time) for time in np.median(times, axis=0)]
 
 
 def tenth_of_cells(grid: tuple[int, ...]) -> np.ndarray:
@@ -56,8 +55,12 @@ def measure(grid: tuple[int, ...], patch: tuple[int, ...]) -> tuple[float, float
 
     patching = whole()
     indices = rng.integers(0, patching.n_patches, 2000).tolist()
-    single = seconds(lambda: [patching.get_patch_spec(index) for index in indices]) / len(indices)
-    return seconds(lambda: rng.integers(0, bounds, endpoint=True)), seconds(whole), single * 1e6
+    floor, whole_epoch, singles = seconds(
+        lambda: rng.integers(0, bounds, endpoint=True),
+        whole,
+        lambda: [patching.get_patch_spec(index) for index in indices],
+    )
+    return floor, whole_epoch, singles / len(indices) * 1e6
 
 
 def main() -> None:
