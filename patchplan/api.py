@@ -87,9 +87,15 @@ def plan(
     settings, strategy = _strategy(config, axes, patching or {})
     _check_options(strategy, epochs=epochs, rows=rows)
     inputs = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
-    reading = {"series": series, "level": level, "array": array, "z_as_samples": z_as_samples}
     found = open_all(
-        inputs, axes=settings.axes, skip_broken=skip_broken, progress=_counting(progress, "images"), **reading
+        inputs,
+        axes=settings.axes,
+        skip_broken=skip_broken,
+        progress=_counting(progress, "images"),
+        series=series,
+        level=level,
+        array=array,
+        z_as_samples=z_as_samples,
     )
     skipped = [str(error) for error in found.skipped]
     sources = same_ndim(found.sources, strategy.ndim)
@@ -132,7 +138,9 @@ def _strategy(
     if isinstance(strategy, SeededConfig) and strategy.seed is None:
         strategy = strategy.model_copy(update={"seed": secrets.randbits(32)})
     if isinstance(strategy, FixedConfig) and strategy.table is not None:
-        beside = Path(text.source).parent if isinstance(config, str | os.PathLike) and "table" not in patching else Path()
+        beside = (
+            Path(text.source).parent if isinstance(config, str | os.PathLike) and "table" not in patching else Path()
+        )
         table = beside / strategy.table
         strategy = strategy.model_copy(update={"table": str(table), "fixed_patch_specs": read_table(table)})
     return settings, strategy
@@ -142,9 +150,13 @@ def _check_options(strategy: PatchingConfig, *, epochs: int | None, rows: bool) 
     if epochs is not None and epochs < 1:
         raise ConfigError(f"--epochs: found {epochs}; allowed: at least 1")
     if epochs is not None and strategy.name not in DRAWN_ANEW:
-        raise ConfigError(f"--epochs: {strategy.name} gives the same patches each epoch; allowed for {' and '.join(DRAWN_ANEW)}")
+        raise ConfigError(
+            f"--epochs: {strategy.name} gives the same patches each epoch; allowed for {' and '.join(DRAWN_ANEW)}"
+        )
     if not rows and strategy.name not in FOLLOW_FROM_HEADER:
-        raise ConfigError(f"--no-rows: {strategy.name} plans need their rows; allowed for {', '.join(FOLLOW_FROM_HEADER)}")
+        raise ConfigError(
+            f"--no-rows: {strategy.name} plans need their rows; allowed for {', '.join(FOLLOW_FROM_HEADER)}"
+        )
 
 
 def _counting(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:

@@ -24,7 +24,8 @@ halo: 16
 COMMANDS = (
     ("See how the images are read and what would be planned; nothing is written.",
      "plan nuclei.tif --strategy tiled --patch-size 128 --halo 16 --dry-run"),
-    ("Plan overlapping tiles for prediction, from a config file.", "plan nuclei.tif -c tiled.yaml -o tiles.csv --overwrite"),
+    ("Plan overlapping tiles for prediction, from a config file.",
+     "plan nuclei.tif -c tiled.yaml -o tiles.csv --overwrite"),
     ("Plan random patches for training, two epochs, in 3-D.",
      "plan brain.tif --strategy random --patch-size 8,32,32 --seed 1 --epochs 2 -o patches.parquet --overwrite"),
 )  # fmt: skip
@@ -44,7 +45,9 @@ def demo(
         sys.stdout.flush()
         if subprocess.run(run, cwd=folder, check=False).returncode:  # noqa: S603 - our own commands, above
             raise typer.Exit(BAD_INPUT)
-    typer.echo(f"The tiles, a line each, are in {folder / 'tiles.csv'}. Repeat any command above, or try your own image.")
+    typer.echo(
+        f"The tiles, a line each, are in {folder / 'tiles.csv'}. Repeat any command above, or try your own image."
+    )
 
 
 def _put_files(folder: Path) -> None:

@@ -19,7 +19,8 @@ SIZES = "64 (all axes), 64,64 (Y,X) or 16,64,64 (Z,Y,X)"
 @reported
 def plan(
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT", help="Images: TIFF, Zarr, OME-Zarr, .npy, PNG, JPEG; folders, globs.")
+        list[str],
+        typer.Argument(metavar="INPUT", help="Images: TIFF, Zarr, OME-Zarr, .npy, PNG, JPEG; folders, globs."),
     ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="PLAN", help="The plan: .parquet, .csv or .json.")
@@ -27,9 +28,7 @@ def plan(
     config: Annotated[
         Path | None, typer.Option("-c", "--config", metavar="FILE", help="YAML config of the strategy.")
     ] = None,
-    strategy: Annotated[
-        StrategyName | None, typer.Option(help="Where to look.", rich_help_panel=STRATEGY)
-    ] = None,
+    strategy: Annotated[StrategyName | None, typer.Option(help="Where to look.", rich_help_panel=STRATEGY)] = None,
     patch_size: Annotated[
         str | None, typer.Option(metavar="SIZE", help=f"Pixels: {SIZES}.", rich_help_panel=STRATEGY)
     ] = None,
@@ -53,17 +52,21 @@ def plan(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of random strategies.", rich_help_panel=STRATEGY)] = None,
     table: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Specs of the fixed strategy.", rich_help_panel=STRATEGY)
+        str | None,
+        typer.Option(metavar="FILE", help="Specs of the fixed strategy.", rich_help_panel=STRATEGY),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(metavar="N", help="Passes to write (random, stratified).", rich_help_panel=STRATEGY)
+        int | None,
+        typer.Option(metavar="N", help="Passes to write (random, stratified).", rich_help_panel=STRATEGY),
     ] = None,
     axes: Annotated[
-        str | None, typer.Option(metavar="LETTERS", help="Axes of the images, such as ZYX.", rich_help_panel=READING)
+        str | None,
+        typer.Option(metavar="LETTERS", help="Axes of the images, such as ZYX.", rich_help_panel=READING),
     ] = None,
     series: Annotated[int | None, typer.Option(metavar="N", help="TIFF series.", rich_help_panel=READING)] = None,
     level: Annotated[
-        int | None, typer.Option(metavar="N", help="Pyramid level; 0 is full resolution.", rich_help_panel=READING)
+        int | None,
+        typer.Option(metavar="N", help="Pyramid level; 0 is full resolution.", rich_help_panel=READING),
     ] = None,
     array: Annotated[
         str | None, typer.Option(metavar="PATH", help="Array inside a Zarr store.", rich_help_panel=READING)
@@ -72,22 +75,27 @@ def plan(
         bool, typer.Option("--z-as-samples", help="Plan Z slices as 2-D images.", rich_help_panel=READING)
     ] = False,
     skip_small: Annotated[
-        bool, typer.Option("--skip-small", help="Leave out images smaller than the patch.", rich_help_panel=READING)
+        bool,
+        typer.Option("--skip-small", help="Leave out images smaller than the patch.", rich_help_panel=READING),
     ] = False,
     skip_broken: Annotated[
-        bool, typer.Option("--skip-broken", help="Leave out files that cannot be opened.", rich_help_panel=READING)
+        bool,
+        typer.Option("--skip-broken", help="Leave out files that cannot be opened.", rich_help_panel=READING),
     ] = False,
     no_rows: Annotated[
-        bool, typer.Option("--no-rows", help="Header only (sequential, tiled, whole).", rich_help_panel=OUTPUT)
+        bool,
+        typer.Option("--no-rows", help="Header only (sequential, tiled, whole).", rich_help_panel=OUTPUT),
     ] = False,
     root: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder that paths in the plan start from.", rich_help_panel=OUTPUT)
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder that paths in the plan start from.", rich_help_panel=OUTPUT),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing plan.", rich_help_panel=OUTPUT)
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be planned; write nothing.", rich_help_panel=OUTPUT)
+        bool,
+        typer.Option("--dry-run", help="Show what would be planned; write nothing.", rich_help_panel=OUTPUT),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel=OUTPUT)] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.", rich_help_panel=OUTPUT)] = False,
@@ -95,8 +103,16 @@ def plan(
     """Read the shapes of images and write a table of the patches or tiles to read."""
     from patchplan import api
 
-    sizes = {"patch_size": patch_size, "overlaps": overlaps, "halo": halo, "stride": stride, "multiple_of": multiple_of}
-    patching = {"name": strategy, "seed": seed, "table": table} | {key: per_axis(key, value) for key, value in sizes.items()}
+    sizes = {
+        "patch_size": patch_size,
+        "overlaps": overlaps,
+        "halo": halo,
+        "stride": stride,
+        "multiple_of": multiple_of,
+    }
+    patching = {"name": strategy, "seed": seed, "table": table} | {
+        key: per_axis(key, value) for key, value in sizes.items()
+    }
     with progress_bars(quiet=quiet) as progress:
         result = api.plan(
             inputs,

@@ -1,5 +1,7 @@
 """`patchplan schema`: the JSON Schema of the config."""
 
+import typer
+
 from patchplan.cli.boundary import reported
 
 EXAMPLE = "Example: patchplan schema > patchplan.schema.json"
@@ -12,4 +14,4 @@ def schema() -> None:
 
     from patchplan.plans.config import config_schema
 
-    print(json.dumps(config_schema(), indent=2))
+    typer.echo(json.dumps(config_schema(), indent=2))

@@ -17,5 +17,7 @@ def per_axis(key: str, text: str | None) -> int | list[int] | None:
         numbers = [int(entry) for entry in text.split(",")]
     except ValueError:
         option = "--" + key.replace("_", "-")
-        raise ConfigError(f"{option}: found {text!r}; allowed: 64 (all axes), 64,64 (Y,X) or 16,64,64 (Z,Y,X)") from None
+        raise ConfigError(
+            f"{option}: found {text!r}; allowed: 64 (all axes), 64,64 (Y,X) or 16,64,64 (Z,Y,X)"
+        ) from None
     return numbers[0] if len(numbers) == 1 else numbers

@@ -77,9 +77,8 @@ class CellGrid:
         # Beyond the grid nothing can be excluded.
         included = np.pad(~excluded, (0, 1), constant_values=True)
         lengths = [self._lengths(axis) for axis in range(len(self.shape))]
-        in_box = np.empty_like(
-            counts
-        )  # one for all sub-boxes: memory new to the process costs more than the sums
+        # One array for all sub-boxes: memory that is new to the process costs more than the arithmetic.
+        in_box = np.empty_like(counts)
         for tails in product((0, 1), repeat=len(self.shape)):
             touched = product(*(range(tail + 1) for tail in tails))
             drawable = reduce(np.logical_and, (self._shifted(included, steps) for steps in touched))

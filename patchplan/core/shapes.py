@@ -30,8 +30,7 @@ def check_data_shapes(data_shapes: Sequence[Sequence[int]]) -> tuple[Shape, ...]
     for i, shape in enumerate(shapes):
         if len(shape) != len(shapes[0]):
             raise ShapeError(
-                f"{len(shape) - 2}-D, but image 0 is {len(shapes[0]) - 2}-D; "
-                "2-D and 3-D images cannot share a plan",
+                f"{len(shape) - 2}-D, but image 0 is {len(shapes[0]) - 2}-D; 2-D and 3-D images cannot share a plan",
                 i,
             )
     return shapes

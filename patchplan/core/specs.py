@@ -85,8 +85,7 @@ class SpecTable:
         """Return uninitialised writable columns for n rows; `SpecTable(**columns)` freezes them."""
         names = PATCH_FIELDS + TILE_FIELDS if tiles else PATCH_FIELDS
         return {
-            name: np.empty((ndim, n), np.int64).T if name in AXIS_FIELDS else np.empty(n, np.int64)
-            for name in names
+            name: np.empty((ndim, n), np.int64).T if name in AXIS_FIELDS else np.empty(n, np.int64) for name in names
         }
 
     @classmethod

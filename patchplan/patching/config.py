@@ -40,10 +40,10 @@ def _check_per_axis(minimum: int) -> Callable[[Any], Any]:
     return check
 
 
-def _per_axis_type(minimum: int) -> Any:
+def _per_axis_schema(minimum: int) -> WithJsonSchema:
     entry = {"type": "integer", "minimum": minimum}
-    schema = {"anyOf": [entry, {"type": "array", "items": entry, "minItems": 2, "maxItems": 3}]}
-    return Annotated[int | Shape, PlainValidator(_check_per_axis(minimum)), WithJsonSchema(schema)]
+    several = {"type": "array", "items": entry, "minItems": 2, "maxItems": 3}
+    return WithJsonSchema({"anyOf": [entry, several]})
 
 
 def _check_seed(value: Any) -> int | None:
@@ -53,8 +53,8 @@ def _check_seed(value: Any) -> int | None:
     return seed
 
 
-Sizes = _per_axis_type(minimum=1)
-Overlaps = _per_axis_type(minimum=0)
+Sizes = Annotated[int | Shape, PlainValidator(_check_per_axis(1)), _per_axis_schema(1)]
+Overlaps = Annotated[int | Shape, PlainValidator(_check_per_axis(0)), _per_axis_schema(0)]
 Seed = Annotated[
     int | None,
     PlainValidator(_check_seed),

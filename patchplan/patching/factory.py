@@ -16,13 +16,7 @@ from patchplan.patching.tiled import TiledConfig
 from patchplan.patching.whole import WholeConfig
 
 AnyPatchingConfig = Annotated[
-    FixedConfig
-    | FixedRandomConfig
-    | RandomConfig
-    | SequentialConfig
-    | StratifiedConfig
-    | TiledConfig
-    | WholeConfig,
+    FixedConfig | FixedRandomConfig | RandomConfig | SequentialConfig | StratifiedConfig | TiledConfig | WholeConfig,
     Field(discriminator="name"),
 ]
 """The config of any registered strategy, told apart by its `name`."""
@@ -44,7 +38,9 @@ STRATEGIES: dict[str, type[PatchingConfig]] = {
 _adapter: TypeAdapter[PatchingConfig] = TypeAdapter(AnyPatchingConfig)
 
 
-def create_patching(data_shapes: Sequence[Sequence[int]], patching_config: PatchingConfig | Mapping[str, Any]) -> Patching:
+def create_patching(
+    data_shapes: Sequence[Sequence[int]], patching_config: PatchingConfig | Mapping[str, Any]
+) -> Patching:
     """Build the strategy that a config describes.
 
     Parameters

@@ -108,13 +108,16 @@ def _gather(specs: Sequence[PatchSpecs] | SpecTable) -> SpecTable:
 
 
 def check_values(specs: SpecTable) -> None:
+    """Raise ShapeError unless shapes of columns agree, no entry is negative and no size is below 1."""
     for name, column in specs.columns().items():
         if name in AXIS_FIELDS and column.shape != (len(specs), specs.ndim):
             raise ShapeError(f"fixed_patch_specs: {name} has shape {column.shape}, not ({len(specs)}, {specs.ndim})")
         minimum = 1 if name in ("patch_size", "total_tiles") else 0
         if len(column) and column.min() < minimum:
             row = int(np.argmax(column.reshape(len(column), -1).min(axis=1) < minimum))
-            raise ShapeError(f"fixed_patch_specs: {name} of patch {row} is {column[row].tolist()}; at least {minimum} is needed")
+            raise ShapeError(
+                f"fixed_patch_specs: {name} of patch {row} is {column[row].tolist()}; at least {minimum} is needed"
+            )
 
 
 def check_inside(specs: SpecTable, data_shapes: Sequence[Sequence[int]]) -> None:

@@ -64,7 +64,12 @@ class SequentialPatching(GridPatching):
         for n, stride, last_start, _, _ in self._plain[data_idx]:
             cell, i = divmod(cell, n)
             coords = (i * stride if i < n - 1 else last_start, *coords)
-        return {"data_idx": data_idx, "sample_idx": sample_idx, "coords": coords, "patch_size": self.patch_size}
+        return {
+            "data_idx": data_idx,
+            "sample_idx": sample_idx,
+            "coords": coords,
+            "patch_size": self.patch_size,
+        }
 
     def get_patch_specs(self, start: int = 0, stop: int | None = None) -> SpecTable:
         """Return the patches [start, stop) as columns."""

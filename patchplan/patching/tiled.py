@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from patchplan.core.shapes import PerAxis
-from patchplan.core.specs import SpecTable, TileSpecs
+from patchplan.core.specs import IntArray, SpecTable, TileSpecs
 from patchplan.patching.config import OverlapConfig
 from patchplan.patching.grid import GridPatching
 
@@ -19,7 +19,7 @@ class TiledConfig(OverlapConfig):
     def create(self, data_shapes: Sequence[Sequence[int]]) -> "TiledPatching":
         """Build the strategy over images of these shapes, S C (Z) Y X."""
         config = self.resolved(len(data_shapes[0]) - 2 if data_shapes else 2)
-        return TiledPatching(data_shapes, config.patch_size, config.overlaps, multiple_of=config.multiple_of)
+        return TiledPatching(data_shapes, config.patch_size, config.overlaps or 0, multiple_of=config.multiple_of)
 
 
 class TiledPatching(GridPatching):
@@ -62,7 +62,8 @@ class TiledPatching(GridPatching):
         multiple_of: PerAxis | None = None,
     ) -> None:
         super().__init__(data_shapes, patch_size, overlaps, multiple_of)
-        self._total_tiles = np.diff(np.array(self._offsets.bounds, dtype=np.int64))
+        bounds: IntArray = np.array(self._offsets.bounds, dtype=np.int64)
+        self._total_tiles = bounds[1:] - bounds[:-1]
 
     def get_patch_spec(self, index: int) -> TileSpecs:
         """Return one tile."""

@@ -58,7 +58,12 @@ class WholeSamplePatching:
         """Return one sample as a patch."""
         data_idx, sample_idx, _ = self._offsets.locate(index)
         size = self.data_shapes[data_idx][2:]
-        return {"data_idx": data_idx, "sample_idx": sample_idx, "coords": (0,) * len(size), "patch_size": size}
+        return {
+            "data_idx": data_idx,
+            "sample_idx": sample_idx,
+            "coords": (0,) * len(size),
+            "patch_size": size,
+        }
 
     def get_patch_specs(self, start: int = 0, stop: int | None = None) -> SpecTable:
         """Return the samples [start, stop) as columns."""

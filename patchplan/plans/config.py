@@ -105,7 +105,10 @@ class ConfigText:
             return f"--{place[-1]}".replace("_", "-").replace("--name", "--strategy")
         if self.source == OPTIONS:
             return OPTIONS
-        line = next((f", line {self.lines[place[:n]]}" for n in range(len(place), 0, -1) if place[:n] in self.lines), "")
+        line = next(
+            (f", line {self.lines[place[:n]]}" for n in range(len(place), 0, -1) if place[:n] in self.lines),
+            "",
+        )
         shown = place[1:] if self.bare else place
         return f"{self.source}{line}" + (f": {_dotted(shown)}" if shown else "")
 
@@ -131,7 +134,9 @@ def read_config(path: Path) -> ConfigText:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: no valid YAML: {_one_line(error)}") from None
     if not isinstance(values, dict):
-        raise ConfigError(f"{path}: found {_shown(values)}; allowed: a mapping with patching, or with name and its keys")
+        raise ConfigError(
+            f"{path}: found {_shown(values)}; allowed: a mapping with patching, or with name and its keys"
+        )
     lines = _key_lines(node, path)
     if values.keys() & PlanConfig.model_fields.keys():
         return ConfigText(values, str(path), lines)

@@ -10,7 +10,7 @@ import numpy as np
 
 from patchplan.errors import ShapeError
 from patchplan.images import ImageSource
-from patchplan.patching.config import OverlapConfig, PatchingConfig, SizedConfig
+from patchplan.patching.config import PatchingConfig
 from patchplan.patching.fixed import FixedConfig
 from patchplan.patching.protocol import Patching
 from patchplan.plans.header import Header, ImageRecord
@@ -113,8 +113,8 @@ def relative(path: str, base: Path) -> str:
 
 
 def _resolved(config: PatchingConfig) -> Resolved:
-    patch = config.patch_size if isinstance(config, SizedConfig) else None
-    overlaps = config.overlaps if isinstance(config, OverlapConfig) else None
+    patch: Any = getattr(config, "patch_size", None)
+    overlaps: Any = getattr(config, "overlaps", None)
     if patch is None or overlaps is None:
         return Resolved(patch_size=patch)
     return Resolved(

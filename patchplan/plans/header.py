@@ -46,7 +46,7 @@ class Header(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     patchplan_version: str = Field(default_factory=lambda: version("patchplan"))
     config: dict[str, Any]
     images: tuple[ImageRecord, ...] = Field(min_length=1)

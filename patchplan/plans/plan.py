@@ -75,7 +75,11 @@ class Plan:
         self.root = path.parent if root is None else root
         self._rows = rows
         tiles, extra = header.tiles, [] if header.epochs is None else ["epoch"]
-        self.schema = schema_of(rows.names, str(path)) if header.rows and rows.names else table_schema(header.ndim, tiles=tiles, extra=extra)
+        self.schema = (
+            schema_of(rows.names, str(path))
+            if header.rows and rows.names
+            else table_schema(header.ndim, tiles=tiles, extra=extra)
+        )
 
     @property
     def images(self) -> tuple[ImageRecord, ...]:

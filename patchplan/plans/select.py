@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from patchplan.core.axes import spatial_axes
-from patchplan.core.shapes import Shape
+from patchplan.core.shapes import PerAxis, per_axis
 from patchplan.errors import ImageError, ShapeError
 from patchplan.images import ImageSource
 
@@ -28,7 +28,7 @@ def same_ndim(sources: Sequence[ImageSource], ndim: int | None) -> list[ImageSou
     return [source.with_ndim(ndim) for source in sources]
 
 
-def large_enough(sources: Sequence[ImageSource], patch_size: Shape) -> tuple[list[ImageSource], list[str]]:
+def large_enough(sources: Sequence[ImageSource], patch_size: PerAxis) -> tuple[list[ImageSource], list[str]]:
     """Return the images at least as large as a patch, and why the others are left out.
 
     Raises
@@ -36,13 +36,12 @@ def large_enough(sources: Sequence[ImageSource], patch_size: Shape) -> tuple[lis
     ShapeError
         If none is left.
     """
+    sizes = per_axis("patch_size", patch_size, sources[0].ndim, minimum=1)
     kept, skipped = [], []
     for data_idx, source in enumerate(sources):
         small = [
             f"{letter} is {size}, smaller than patch_size {patch}"
-            for letter, size, patch in zip(
-                spatial_axes(len(patch_size)), source.data_shape[2:], patch_size, strict=True
-            )
+            for letter, size, patch in zip(spatial_axes(len(sizes)), source.data_shape[2:], sizes, strict=True)
             if size < patch
         ]
         if small:

@@ -1,7 +1,8 @@
 """One contract for every registered strategy, drawn from the registry, so that a new one cannot escape."""
 
 import pickle
-from typing import Any
+from itertools import pairwise
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ every_strategy = pytest.mark.parametrize("name", NAMES)
 
 
 def test_the_words_of_options_are_the_registry():
-    assert sorted(StrategyName.__args__) == NAMES
+    assert sorted(get_args(StrategyName)) == NAMES
 
 
 @every_strategy
@@ -62,7 +63,7 @@ def test_pieces_in_order_equal_the_whole(name, data):
     whole, pieces = create_patching(shapes, config), create_patching(shapes, config)
     cuts = sorted(data.draw(st.lists(st.integers(0, whole.n_patches), max_size=3)))
     bounds = [0, *cuts, whole.n_patches]
-    rows = [row for a, b in zip(bounds, bounds[1:], strict=False) for row in pieces.get_patch_specs(a, b)]
+    rows = [row for a, b in pairwise(bounds) for row in pieces.get_patch_specs(a, b)]
     assert rows == list(whole.get_patch_specs())
 
 

@@ -25,8 +25,13 @@ def write(path: Path, header: Header, schema: pa.Schema, batches: Iterable[pa.Re
         If there are more than 10^6 rows.
     """
     if header.rows and header.n_rows > MAX_ROWS:
-        raise PlanError(f"{path.name}: {header.n_rows} rows are too many for JSON; allowed are {MAX_ROWS}. Use .parquet")
-    names = ["index", *(name for name in (*PATCH_FIELDS, *TILE_FIELDS, *EXTRA_TYPES) if _columns(name, schema))]
+        raise PlanError(
+            f"{path.name}: {header.n_rows} rows are too many for JSON; allowed are {MAX_ROWS}. Use .parquet"
+        )
+    names = [
+        "index",
+        *(name for name in (*PATCH_FIELDS, *TILE_FIELDS, *EXTRA_TYPES) if _columns(name, schema)),
+    ]
     with path.open("w", encoding="utf-8") as file:
         file.write(f'{{"header": {header.to_json()},\n"specs": [')
         separator = "\n"
@@ -93,7 +98,8 @@ class JsonRows:
         ndim = len(values[0]) if isinstance(values[0], list) else 0
         for row, value in enumerate(values):
             if ndim not in (2, 3) or not isinstance(value, list) or len(value) != ndim:
-                raise PlanError(f"{self.source}: {field} of spec {row} is {value!r:.100}; allowed: a list of {ndim or '2 or 3'} numbers")
+                allowed = f"a list of {ndim or '2 or 3'} numbers"
+                raise PlanError(f"{self.source}: {field} of spec {row} is {value!r:.100}; allowed: {allowed}")
         return dict(zip(flat_names(field, ndim), map(list, zip(*values, strict=True)), strict=True))
 
     def read(self, start: int, stop: int, schema: pa.Schema) -> pa.Table:

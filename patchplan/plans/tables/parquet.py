@@ -72,4 +72,6 @@ class ParquetRows:
             first = start - self._bounds[groups[0]]
             return table.slice(first, stop - start).replace_schema_metadata(None).select(schema.names).cast(schema)
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise PlanError(f"{self.source}: rows {start} to {stop} cannot be read: {' '.join(str(error).split())[:200]}") from None
+            raise PlanError(
+                f"{self.source}: rows {start} to {stop} cannot be read: {' '.join(str(error).split())[:200]}"
+            ) from None

@@ -1,0 +1,82 @@
+"""Every block of the README runs, in its order, in one folder; every command and option stands in it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import patchplan
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+SETUP = [code for language, code in BLOCKS if language == "sh" and "-m venv" in code]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as the set-up command leaves it: with the demo's images."""
+    folder = tmp_path_factory.mktemp("readme")
+    shutil.copytree(Path(patchplan.__file__).parent / "demo", folder / "patchplan-demo")
+    return folder
+
+
+def test_ci_runs_the_two_blocks_that_set_up_an_environment():
+    ci = (ROOT / ".ci" / "run").read_text()
+    patterns = re.findall(r"grep -m1 '(.*?)' README.md", ci)
+    assert len(SETUP) == len(patterns) == 2
+    for block, pattern in zip(SETUP, patterns, strict=True):
+        assert pattern in block
+        assert block.count("\n") == 1
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the README's commands are for a shell")
+def test_all_other_blocks_run_in_order(folder):
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for language, code in BLOCKS:
+        if code in SETUP:
+            continue
+        if language == "yaml":
+            assert yaml.safe_load(code)
+            (folder / code.splitlines()[0].removeprefix("# ")).write_text(code)
+            continue
+        command = {"sh": ["bash", "-euc", code], "python": [sys.executable, "-c", code]}[language]
+        run = subprocess.run(
+            command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 0, f"{code}\n{run.stderr}"
+
+
+def help_of(*command: str) -> str:
+    run = subprocess.run(
+        [sys.executable, "-m", "patchplan", *command, "--help"],
+        env={**os.environ, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return run.stdout
+
+
+def test_every_command_and_option_stands_in_the_readme():
+    commands = re.findall(r"^│ (\w+) ", help_of(), re.MULTILINE)
+    assert "plan" in commands
+    for command in commands:
+        assert f"patchplan {command}" in README
+        for option in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", help_of(command)):
+            assert option in README, f"{option} of {command}"
+
+
+def test_every_public_name_has_a_docstring():
+    for name in patchplan.__all__:
+        assert getattr(patchplan, name).__doc__, name
+
+
+def test_links_into_the_repository_lead_somewhere():
+    for target in re.findall(r"\]\((?!http)(.*?)\)", README):
+        assert (ROOT / target).exists(), target
