@@ -16,7 +16,7 @@ from patchplan.plans.plan import check_suffix, read_table
 from patchplan.plans.publish import check_free
 from patchplan.plans.result import PlanResult
 from patchplan.plans.select import large_enough, same_ndim
-from patchplan.plans.write import write_plan
+from patchplan.plans.write import files_of, write_plan
 
 PathLike = str | os.PathLike[str]
 Progress = Callable[[str, int, int], None]
@@ -119,8 +119,8 @@ def _check_output(output: PathLike | None, *, overwrite: bool, dry_run: bool) ->
         raise OutputError("no output given: name a plan with -o PLAN (.parquet, .csv or .json), or use --dry-run")
     path = Path(output)
     check_suffix(path)
-    if not dry_run:
-        check_free(path, overwrite=overwrite)
+    for file in [] if dry_run else files_of(path):
+        check_free(file, overwrite=overwrite)
     return path
 
 

@@ -11,6 +11,7 @@ from itertools import accumulate
 import numpy as np
 
 from patchplan.core.specs import IntArray
+from patchplan.errors import ShapeError
 
 
 def check_index(index: int, n: int) -> None:
@@ -43,6 +44,8 @@ class ImageOffsets:
         counts = (s * n for s, n in zip(self.samples, self.per_sample, strict=True))
         self.bounds = [0, *accumulate(counts)]
         self.n_patches = self.bounds[-1]
+        if self.n_patches >= 2**63:
+            raise ShapeError(f"{self.n_patches} patches are more than can be numbered (2**63 - 1)")
 
     def indices(self, data_idx: int) -> range:
         """Return the indices of an image's patches; IndexError if there is no such image."""

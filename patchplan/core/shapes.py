@@ -11,6 +11,10 @@ PerAxis = int | Iterable[int]
 """One value per spatial axis in (Z)YX order; a single number means all of them."""
 
 
+MAX_SIZE = 2**62
+"""Largest size of an axis or a patch, so that the sum of two still fits in int64."""
+
+
 def check_data_shapes(data_shapes: Sequence[Sequence[int]]) -> tuple[Shape, ...]:
     """Return data shapes (S C (Z) Y X) as tuples of plain ints.
 
@@ -44,8 +48,8 @@ def _check_data_shape(data_idx: int, shape: Sequence[int]) -> Shape:
     if len(sizes) not in (4, 5):
         raise ShapeError(f"data shape {sizes} has {len(sizes)} axes; allowed are S C Y X and S C Z Y X", data_idx)
     for letter, size in zip("SC" + spatial_axes(len(sizes) - 2), sizes, strict=True):
-        if size < 1:
-            raise ShapeError(f"{letter} has size {size}; at least 1 is needed", data_idx)
+        if not 1 <= size <= MAX_SIZE:
+            raise ShapeError(f"{letter} has size {size}; allowed are 1 to 2**62", data_idx)
     return sizes
 
 
@@ -73,6 +77,6 @@ def per_axis(name: str, value: PerAxis, ndim: int, minimum: int) -> Shape:
             f"give {ndim} ({' '.join(spatial_axes(ndim))}) or a single number"
         )
     for letter, size in zip(spatial_axes(ndim), sizes, strict=True):
-        if size < minimum:
-            raise ShapeError(f"{name}: {letter} is {size}; at least {minimum} is needed")
+        if not minimum <= size <= MAX_SIZE:
+            raise ShapeError(f"{name}: {letter} is {size}; allowed are {minimum} to 2**62")
     return sizes

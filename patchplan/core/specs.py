@@ -1,6 +1,6 @@
 """What a patch or tile is: one spec as a plain dict, many specs as a table of numpy columns."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, TypedDict, TypeGuard
 
@@ -60,9 +60,10 @@ class SpecTable:
 
     Examples
     --------
-    >>> table = SpecTable.from_specs([{"data_idx": 0, "sample_idx": 0, "coords": (4, 0), "patch_size": (8, 8)}])
+    >>> one, pair = np.zeros(1, np.int64), np.full((1, 2), 8)
+    >>> table = SpecTable(data_idx=one, sample_idx=one, coords=pair, patch_size=pair)
     >>> len(table), table[0]["coords"]
-    (1, (4, 0))
+    (1, (8, 8))
     """
 
     data_idx: IntArray
@@ -87,18 +88,6 @@ class SpecTable:
         return {
             name: np.empty((ndim, n), np.int64).T if name in AXIS_FIELDS else np.empty(n, np.int64) for name in names
         }
-
-    @classmethod
-    def from_specs(cls, specs: Sequence[PatchSpecs], ndim: int = 2) -> "SpecTable":
-        """Gather single specs into columns; all must be patches, or all tiles, of as many axes.
-
-        `ndim` is the number of axes of an empty sequence.
-        """
-        if not specs:
-            return cls(**cls.empty(0, ndim))
-        names = PATCH_FIELDS + TILE_FIELDS if is_tile_specs(specs[0]) else PATCH_FIELDS
-        rows: Iterable[Any] = specs
-        return cls(**{name: np.array([row[name] for row in rows], np.int64, order="F") for name in names})
 
     @property
     def ndim(self) -> int:

@@ -8,12 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchem
 
 from patchplan.core.axes import spatial_axes
 from patchplan.core.grid import check_multiple_of, check_overlaps
-from patchplan.core.shapes import Shape, per_axis
+from patchplan.core.shapes import MAX_SIZE, Shape, per_axis
 from patchplan.errors import ShapeError
 from patchplan.patching.protocol import Patching
-
-MAX_SIZE = 2**62
-"""Largest size, so that the sum of two still fits in int64."""
 
 
 def _whole_number(value: Any, minimum: int, maximum: int) -> int | None:
@@ -112,15 +109,15 @@ class SizedConfig(PatchingConfig):
 class SeededConfig(SizedConfig):
     """A strategy that draws."""
 
-    seed: Seed = Field(None, description="Seed of the random numbers; without one, one is drawn and recorded.")
+    seed: Seed = Field(default=None, description="Seed of the random numbers; without one, one is drawn and recorded.")
 
 
 class OverlapConfig(SizedConfig):
     """A strategy with a grid. At most one of overlaps, halo, stride; none means no overlap."""
 
-    overlaps: Overlaps | None = Field(None, description="Pixels in all that neighbours share, per axis.")
-    halo: Overlaps | None = Field(None, description="Pixels lost per side of a tile: overlap 2 * halo.")
-    stride: Sizes | None = Field(None, description="Pixels between neighbours: overlap patch_size - stride.")
+    overlaps: Overlaps | None = Field(default=None, description="Pixels in all that neighbours share, per axis.")
+    halo: Overlaps | None = Field(default=None, description="Pixels lost per side of a tile: overlap 2 * halo.")
+    stride: Sizes | None = Field(default=None, description="Pixels between neighbours: overlap patch_size - stride.")
     multiple_of: Sizes | None = Field(
         None, description="Keep every start on a multiple of this; the last patch hangs over the edge."
     )

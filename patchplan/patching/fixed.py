@@ -7,9 +7,9 @@ import numpy as np
 from pydantic import Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from patchplan.core.axes import spatial_axes
+from patchplan.core.checks import check_inside, check_values, gather_specs
 from patchplan.core.offsets import check_index, check_range
-from patchplan.core.specs import AXIS_FIELDS, PatchSpecs, SpecTable
+from patchplan.core.specs import PatchSpecs, SpecTable
 from patchplan.errors import ShapeError
 from patchplan.patching.config import PatchingConfig
 
@@ -18,8 +18,8 @@ class FixedConfig(PatchingConfig):
     """Patches listed in a table (Parquet, CSV or JSON), in its order."""
 
     name: Literal["fixed"] = "fixed"
-    table: str | None = Field(None, description="Path of the table, relative to this file.", min_length=1)
-    fixed_patch_specs: SkipJsonSchema[Any] = Field(None, exclude=True, repr=False)
+    table: str | None = Field(default=None, description="Path of the table, relative to this file.", min_length=1)
+    fixed_patch_specs: SkipJsonSchema[Any] = Field(default=None, exclude=True, repr=False)
 
     @model_validator(mode="after")
     def _check_given(self) -> Self:
@@ -62,8 +62,10 @@ class FixedPatching:
     """
 
     def __init__(self, fixed_patch_specs: Sequence[PatchSpecs] | SpecTable) -> None:
-        self.specs = _gather(fixed_patch_specs)
-        check_values(self.specs)
+        given = fixed_patch_specs
+        self.specs = check_values(given) if isinstance(given, SpecTable) else gather_specs(given)
+        by_image = np.argsort(self.specs.data_idx, kind="stable")
+        self._by_image, self._sorted = by_image, self.specs.data_idx[by_image]
 
     @property
     def ndim(self) -> int:
@@ -79,7 +81,8 @@ class FixedPatching:
         """Return the indices of the patches of one image, which may be none."""
         if data_idx < 0:
             raise IndexError(f"data_idx {data_idx} is out of range: at least 0 is needed")
-        indices: list[int] = np.flatnonzero(self.specs.data_idx == data_idx).tolist()
+        first, last = np.searchsorted(self._sorted, [data_idx, data_idx + 1])
+        indices: list[int] = self._by_image[first:last].tolist()
         return indices
 
     def get_patch_spec(self, index: int) -> PatchSpecs:
@@ -94,47 +97,3 @@ class FixedPatching:
     def check_images(self, data_shapes: Sequence[Sequence[int]]) -> None:
         """Raise ShapeError unless every patch starts inside an image of these shapes, S C (Z) Y X."""
         check_inside(self.specs, data_shapes)
-
-
-def _gather(specs: Sequence[PatchSpecs] | SpecTable) -> SpecTable:
-    if isinstance(specs, SpecTable):
-        return specs
-    try:
-        return SpecTable.from_specs(specs)
-    except KeyError as error:
-        raise ShapeError(f"fixed_patch_specs: a spec lacks {error}; all must have the same fields") from None
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ShapeError(f"fixed_patch_specs: not all specs have as many whole numbers: {error}") from None
-
-
-def check_values(specs: SpecTable) -> None:
-    """Raise ShapeError unless shapes of columns agree, no entry is negative and no size is below 1."""
-    for name, column in specs.columns().items():
-        if name in AXIS_FIELDS and column.shape != (len(specs), specs.ndim):
-            raise ShapeError(f"fixed_patch_specs: {name} has shape {column.shape}, not ({len(specs)}, {specs.ndim})")
-        minimum = 1 if name in ("patch_size", "total_tiles") else 0
-        if len(column) and column.min() < minimum:
-            row = int(np.argmax(column.reshape(len(column), -1).min(axis=1) < minimum))
-            raise ShapeError(
-                f"fixed_patch_specs: {name} of patch {row} is {column[row].tolist()}; at least {minimum} is needed"
-            )
-
-
-def check_inside(specs: SpecTable, data_shapes: Sequence[Sequence[int]]) -> None:
-    """Raise ShapeError unless every patch starts inside an image of these shapes, S C (Z) Y X."""
-    shapes = np.array([list(shape) for shape in data_shapes], dtype=np.int64)
-    if specs.ndim != shapes.shape[1] - 2 and len(specs):
-        raise ShapeError(f"the patches are {specs.ndim}-D, but the images are {shapes.shape[1] - 2}-D")
-    limits = {"data_idx": np.full(len(specs), len(shapes))}
-    _check_below(specs, "data_idx", specs.data_idx, limits["data_idx"])
-    _check_below(specs, "sample_idx", specs.sample_idx, shapes[specs.data_idx, 0])
-    for axis, letter in enumerate(spatial_axes(specs.ndim)):
-        _check_below(specs, f"coords of {letter}", specs.coords[:, axis], shapes[specs.data_idx, axis + 2])
-
-
-def _check_below(specs: SpecTable, name: str, found: Any, limit: Any) -> None:
-    outside = found >= limit
-    if outside.any():
-        row = int(np.argmax(outside))
-        image = None if name == "data_idx" else int(specs.data_idx[row])
-        raise ShapeError(f"patch {row}: {name} is {found[row]}; allowed are 0 to {limit[row] - 1}", image)

@@ -24,7 +24,9 @@ class PlanConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", title="patchplan config")
 
-    axes: str | None = Field(None, description="Axis letters of the images, such as ZYX, where files do not say.")
+    axes: str | None = Field(
+        default=None, description="Axis letters of the images, such as ZYX, where files do not say."
+    )
     patching: AnyPatchingConfig
 
 

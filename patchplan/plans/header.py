@@ -55,7 +55,7 @@ class Header(BaseModel):
     rows: bool = True
     tiles: bool
     ndim: Literal[2, 3]
-    epochs: int | None = Field(None, ge=1)
+    epochs: int | None = Field(default=None, ge=1)
     splits: dict[str, Any] | None = None
 
     @model_validator(mode="after")

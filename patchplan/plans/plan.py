@@ -10,11 +10,11 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
+from patchplan.core.checks import check_values
 from patchplan.core.offsets import check_range
 from patchplan.core.specs import SpecTable
 from patchplan.errors import PlanError, ShapeError
 from patchplan.patching.factory import create_patching
-from patchplan.patching.fixed import check_values
 from patchplan.patching.protocol import Patching
 from patchplan.plans.header import Header, ImageRecord
 from patchplan.plans.tables import csv, json, parquet
@@ -192,8 +192,6 @@ def read_table(path: Path) -> SpecTable:
         if table.column(name).null_count:
             raise PlanError(f"{path}: column {name} has {table.column(name).null_count} empty fields")
     try:
-        specs = to_specs(table)
-        check_values(specs)
+        return check_values(to_specs(table))
     except ShapeError as error:
         raise PlanError(f"{path}: {error}") from None
-    return specs

@@ -19,33 +19,34 @@ def check_free(path: Path, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def published(path: Path) -> Iterator[Path]:
-    """Yield the name to write to, `NAME.partial`; after the block it is flushed to disk and takes its place.
+def published(*paths: Path) -> Iterator[list[Path]]:
+    """Yield a name to write to for each path, `NAME.partial`; after the block they take their places.
+
+    All are flushed to disk before the first is moved, so that a full disk harms none; only a kill between
+    the moves of two files can leave them at odds.
 
     Raises
     ------
     OutputError
-        If writing fails, as on a full or read-only disk; what stood under the name stands there still.
+        If writing fails, as on a full or read-only disk; what stood under the names stands there still.
     """
-    partial = path.with_name(path.name + ".partial")
+    partials = [path.with_name(path.name + ".partial") for path in paths]
     try:
-        yield partial
-        flush(partial)
-        partial.replace(path)
+        yield partials
+        for partial in partials:
+            _flush(partial)
+        for partial, path in zip(partials, paths, strict=True):
+            partial.replace(path)
     except OSError as error:
-        if isinstance(error, OutputError) or not _is_about_writing(error):
+        if type(error).__module__ != "builtins":  # our own errors about inputs are OSErrors, too
             raise
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
+        raise OutputError(f"{paths[0]}: cannot be written: {error.strerror or error}") from None
     finally:
-        partial.unlink(missing_ok=True)
+        for partial in partials:
+            partial.unlink(missing_ok=True)
 
 
-def _is_about_writing(error: OSError) -> bool:
-    """Tell whether the operating system refused; our own errors about inputs pass through."""
-    return type(error).__module__ == "builtins"
-
-
-def flush(path: Path) -> None:
+def _flush(path: Path) -> None:
     """Wait until a file's bytes are on the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())

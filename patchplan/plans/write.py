@@ -6,12 +6,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from patchplan.errors import PlanError
 from patchplan.patching.protocol import Patching
 from patchplan.plans.header import Header
 from patchplan.plans.plan import BATCH_ROWS, check_suffix
 from patchplan.plans.publish import published
 from patchplan.plans.tables import csv, json, parquet
 from patchplan.plans.tables.columns import split_rows, table_schema, to_batch
+
+MAX_ROWS = {".parquet": 10**11, ".csv": 10**9, ".json": json.MAX_ROWS}
+"""More rows than these fill a disk rather than a plan: a small broken file may claim any size."""
 
 Progress = Callable[[int, int], None]
 """Called with rows done and rows in all."""
@@ -37,14 +41,19 @@ def write_plan(path: Path, header: Header, passes: Iterable[Patching], progress:
     schema = table_schema(header.ndim, tiles=header.tiles, extra=[] if header.epochs is None else ["epoch"])
     batches = _batches(header, passes, progress) if header.rows else iter(())
     suffix = check_suffix(path)
-    with published(path) as partial:
-        if suffix == ".csv":
-            beside = csv.write(partial, header, schema, batches)
-            with published(csv.header_path(path)) as partial_header:
-                partial_header.write_text(beside, encoding="utf-8")
-        else:
-            write = parquet.write if suffix == ".parquet" else json.write
-            write(partial, header, schema, batches)
+    if header.rows and header.n_rows > MAX_ROWS[suffix]:
+        raise PlanError(
+            f"{path}: {header.n_rows:,} rows are too many for {suffix}; allowed are {MAX_ROWS[suffix]:,}. "
+            "Use .parquet, a larger patch, or (sequential, tiled, whole) --no-rows"
+        )
+    with published(*files_of(path)) as partials:
+        write: Callable[..., None] = {".parquet": parquet.write, ".csv": csv.write, ".json": json.write}[suffix]
+        write(*partials, header, schema, batches)
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the files that make up a plan: a CSV plan has its header beside it."""
+    return [path, csv.header_path(path)] if check_suffix(path) == ".csv" else [path]
 
 
 def _batches(header: Header, passes: Iterable[Patching], progress: Progress | None) -> Iterator[pa.RecordBatch]:

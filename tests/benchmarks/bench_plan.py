@@ -1,4 +1,4 @@
-"""Specs and plans against floors: bare numpy, bare pyarrow, bare dicts. Run: python tests/benchmarks/bench_plan.py."""
+"""Specs and plans against floors: bare numpy, bare pyarrow, bare dicts. Run: python -m tests.benchmarks.bench_plan."""
 
 import sys
 import tempfile
@@ -10,14 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-sys.path.insert(0, str(Path(__file__).parent))
-from measure import peak_of, ratio, report
-
 import patchplan
 from patchplan.patching import FixedRandomPatching, SequentialPatching, TiledPatching
 from patchplan.plans.plan import BATCH_ROWS
 from patchplan.plans.tables.columns import split_rows, to_batch
 from patchplan.plans.tables.parquet import settings
+from tests.benchmarks.measure import peak_of, ratio, report
 
 TILE, OVERLAP = 256, 32
 
@@ -30,7 +28,7 @@ def bare_grid(size: int) -> dict[str, np.ndarray[Any, Any]]:
     start[-1], cut[0] = size - TILE, 0
     end = np.append(cut[1:], size)
     n = len(index)
-    columns = {name: np.zeros(n * n, np.int64) for name in ("data_idx", "sample_idx")}
+    columns: dict[str, np.ndarray[Any, Any]] = {name: np.zeros(n * n, np.int64) for name in ("data_idx", "sample_idx")}
     values = {"coords": start, "crop_coords": cut - start, "crop_size": end - cut, "stitch_coords": cut}
     for name, value in values.items():
         column = np.empty((n * n, 2), np.int64)
@@ -55,7 +53,7 @@ def bench_grid() -> None:
     check_equal(10_000)
     for size in (57_600, 115_000, 230_000, 460_000):
         tiling = TiledPatching([(1, 1, size, size)], TILE, OVERLAP)
-        measured = ratio(tiling.get_patch_specs, lambda size=size: bare_grid(size))  # type: ignore[misc]
+        measured = ratio(tiling.get_patch_specs, lambda size=size: bare_grid(size))
         report(f"tiled, {tiling.n_patches:,} tiles: get_patch_specs", measured, 1.5)
 
 
@@ -65,8 +63,8 @@ def bench_random() -> None:
     for n in (256, 512, 1024):
         shape, high = [(1, 1, n * 64, n * 64)], np.full((n * n, 2), n * 64 - 64)
         measured = ratio(
-            lambda shape=shape: FixedRandomPatching(shape, 64, 0).get_patch_specs(),  # type: ignore[misc]
-            lambda high=high: rng.integers(0, high, endpoint=True),  # type: ignore[misc]
+            lambda shape=shape: FixedRandomPatching(shape, 64, 0).get_patch_specs(),
+            lambda high=high: rng.integers(0, high, endpoint=True),
         )
         report(f"fixed_random, {n * n:,} patches", measured, 2)
 
@@ -97,8 +95,8 @@ def bench_single() -> None:
             index = patching.n_patches // 2
             patching.get_patch_spec(index)
             measured = ratio(
-                lambda p=patching, i=index: timeit.timeit(lambda: p.get_patch_spec(i), number=20_000),  # type: ignore[misc]
-                lambda floor=floor: timeit.timeit(floor, number=20_000),  # type: ignore[misc]
+                lambda p=patching, i=index: timeit.timeit(lambda: p.get_patch_spec(i), number=20_000),
+                lambda floor=floor: timeit.timeit(floor, number=20_000),
             )
             name = type(patching).__name__
             report(f"{name}, {patching.n_patches:,}: get_patch_spec x 20,000", measured, 10)
@@ -110,11 +108,12 @@ def bench_parquet(folder: Path) -> None:
         tiling = TiledPatching([(1, 1, size, size)], TILE, OVERLAP)
         np.save(folder / "image.npy", np.zeros((1, 1), np.uint8))
         batches = [
-            to_batch(tiling.get_patch_specs(a, b), np.arange(a, b)) for a, b in split_rows(0, tiling.n_patches, BATCH_ROWS)
+            to_batch(tiling.get_patch_specs(a, b), np.arange(a, b))
+            for a, b in split_rows(0, tiling.n_patches, BATCH_ROWS)
         ]
         measured = ratio(
-            lambda tiling=tiling: write_ours(folder / "ours.parquet", tiling),  # type: ignore[misc]
-            lambda batches=batches: write_ready(folder / "floor.parquet", batches),  # type: ignore[misc]
+            lambda tiling=tiling: write_ours(folder / "ours.parquet", tiling),
+            lambda batches=batches: write_ready(folder / "floor.parquet", batches),
             repeats=5,
         )
         report(f"Parquet, {tiling.n_patches:,} rows", measured, 1.5)
@@ -150,18 +149,18 @@ def write_ours(path: Path, tiling: TiledPatching) -> None:
 
 def bench_memory(folder: Path) -> None:
     """10^8 rows written and read back in pieces."""
-    start = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\nfrom pathlib import Path\n"
+    path = folder / "huge.parquet"
     write = (
-        start + "from bench_plan import write_ours\nfrom patchplan.patching import TiledPatching\n"
-        f"write_ours(Path({str(folder / 'huge.parquet')!r}), TiledPatching([(1, 1, 2_240_000, 2_240_000)], 256, 32))"
+        "from pathlib import Path\nfrom patchplan.patching import TiledPatching\n"
+        "from tests.benchmarks.bench_plan import write_ours\n"
+        f"write_ours(Path({str(path)!r}), TiledPatching([(1, 1, 2_240_000, 2_240_000)], 256, 32))"
     )
     read = (
-        f"import patchplan\nplan = patchplan.open_plan({str(folder / 'huge.parquet')!r})\n"
+        f"import patchplan\nplan = patchplan.open_plan({str(path)!r})\n"
         "assert sum(len(piece) for piece in plan.batches()) == 10**8"
     )
-    nothing = "import patchplan.plans.write, patchplan.patching"
-    print(f"imports alone: {peak_of(nothing):.0f} MB")
-    print(f"10^8 rows written: {peak_of(write):.0f} MB peak (to reach: 500), file {(folder / 'huge.parquet').stat().st_size / 1e6:.0f} MB")
+    print(f"imports alone: {peak_of('import patchplan.plans.write, patchplan.patching'):.0f} MB")
+    print(f"10^8 rows written: {peak_of(write):.0f} MB peak (to reach: 500), {path.stat().st_size / 1e6:.0f} MB file")
     print(f"10^8 rows read in pieces: {peak_of(read):.0f} MB peak (to reach: 500)")
 
 

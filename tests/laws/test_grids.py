@@ -144,7 +144,7 @@ class TestRefused:
             patching([(1, 1, 9, 9)], (8, 8), (0, 8))
 
     def test_negative_overlap(self, patching):
-        with pytest.raises(ShapeError, match="overlaps: Y is -1; at least 0 is needed"):
+        with pytest.raises(ShapeError, match="overlaps: Y is -1; allowed are 0 to"):
             patching([(1, 1, 9, 9)], (8, 8), (-1, 0))
 
     def test_patch_size_of_another_number_of_axes(self, patching):
@@ -160,8 +160,18 @@ class TestRefused:
             patching([(1, 1, 99, 99)], 16, 8, multiple_of=(8, 8))
 
     def test_zero_size(self, patching):
-        with pytest.raises(ShapeError, match="image 1: X has size 0; at least 1 is needed"):
+        with pytest.raises(ShapeError, match="image 1: X has size 0; allowed are 1 to"):
             patching([(1, 1, 9, 9), (1, 1, 9, 0)], 4, 0)
+
+    def test_sizes_past_int64(self, patching):
+        with pytest.raises(ShapeError, match="image 0: Y has size 4611686018427387905; allowed are 1 to"):
+            patching([(1, 1, 2**62 + 1, 9)], 4, 0)
+        with pytest.raises(ShapeError, match="patch_size: Y is 4611686018427387905; allowed are 1 to"):
+            patching([(1, 1, 9, 9)], 2**62 + 1, 0)
+
+    def test_more_patches_than_can_be_numbered(self, patching):
+        with pytest.raises(ShapeError, match="are more than can be numbered"):
+            patching([(1, 1, 2**32, 2**32)], 1, 0)
 
     def test_mixed_dimensions(self, patching):
         with pytest.raises(ShapeError, match="image 1: 3-D, but image 0 is 2-D"):

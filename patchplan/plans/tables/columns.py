@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 
 from patchplan.core.axes import spatial_axes
+from patchplan.core.checks import check_inside, check_values
 from patchplan.core.shapes import Shape
 from patchplan.core.specs import AXIS_FIELDS, PATCH_FIELDS, TILE_FIELDS, IntArray, SpecTable
 from patchplan.errors import PlanError, ShapeError
-from patchplan.patching.fixed import check_inside, check_values
 
 EXTRA_TYPES = {"split": pa.string(), "fold": pa.int64(), "epoch": pa.int64(), "weight": pa.float64()}
 """Columns that only some plans have, after the specs."""
@@ -92,9 +92,7 @@ def check_rows(table: pa.Table, data_shapes: Sequence[Shape], source: str) -> pa
         if table.column(name).null_count:
             raise PlanError(f"{source}: column {name} has {table.column(name).null_count} empty fields")
     try:
-        specs = to_specs(table)
-        check_values(specs)
-        check_inside(specs, data_shapes)
+        check_inside(check_values(to_specs(table)), data_shapes)
     except ShapeError as error:
         raise PlanError(f"{source}: {error}") from None
     return table

@@ -21,13 +21,14 @@ def header_path(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
-def write(path: Path, header: Header, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> str:
-    """Write the table and return the text of the header that goes beside it."""
+def write(path: Path, beside: Path, header: Header, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    """Write the table, and the header beside it."""
     digest = hashlib.sha256()
     with path.open("wb") as file, csv.CSVWriter(_Hashed(file, digest), schema) as writer:
         for batch in batches:
             writer.write_batch(batch)
-    return json.dumps({"table_sha256": digest.hexdigest(), "header": json.loads(header.to_json())}, indent=1) + "\n"
+    document = {"table_sha256": digest.hexdigest(), "header": json.loads(header.to_json())}
+    beside.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 class _Hashed(io.RawIOBase):

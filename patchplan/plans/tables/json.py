@@ -17,17 +17,7 @@ MAX_BYTES = 1 << 30
 
 
 def write(path: Path, header: Header, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-    """Write a plan, one spec per line.
-
-    Raises
-    ------
-    PlanError
-        If there are more than 10^6 rows.
-    """
-    if header.rows and header.n_rows > MAX_ROWS:
-        raise PlanError(
-            f"{path.name}: {header.n_rows} rows are too many for JSON; allowed are {MAX_ROWS}. Use .parquet"
-        )
+    """Write a plan, one spec per line."""
     names = [
         "index",
         *(name for name in (*PATCH_FIELDS, *TILE_FIELDS, *EXTRA_TYPES) if _columns(name, schema)),
