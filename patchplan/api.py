@@ -15,7 +15,7 @@ from patchplan.plans.draft import Draft
 from patchplan.plans.plan import check_suffix, read_table
 from patchplan.plans.publish import check_free
 from patchplan.plans.result import PlanResult
-from patchplan.plans.select import large_enough, same_ndim
+from patchplan.plans.select import check_names, large_enough, same_ndim
 from patchplan.plans.write import files_of, write_plan
 
 PathLike = str | os.PathLike[str]
@@ -97,6 +97,7 @@ def plan(
         array=array,
         z_as_samples=z_as_samples,
     )
+    check_names(found.sources)
     skipped = [str(error) for error in found.skipped]
     sources = same_ndim(found.sources, strategy.ndim)
     resolved = strategy.resolved(sources[0].ndim)

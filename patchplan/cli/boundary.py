@@ -25,8 +25,8 @@ def reported(command: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(BAD_INPUT) from None
         except (PatchplanError, OSError) as error:
             fail(str(error))
-        except MemoryError:
-            fail("out of memory")
+        except MemoryError as error:
+            fail(f"out of memory: {error}".removesuffix(": "))
         except KeyboardInterrupt:
             typer.secho("interrupted: nothing was written", err=True, fg="yellow")
             raise typer.Exit(INTERRUPTED) from None

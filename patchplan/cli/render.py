@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from patchplan.plans.result import PlanResult, Resolved
 
+FILE_WIDTH = 160
+"""Columns of text where stdout is no terminal."""
+
 MAX_IMAGES = 20
 """Images that a summary shows one by one."""
 
@@ -27,16 +30,16 @@ def show_plan(result: "PlanResult") -> None:
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("image", "axes", "shape", "dtype"):
-        table.add_column(name, overflow="fold")
-    table.add_column("data shape", overflow="fold")
+    table.add_column("image", overflow="fold", min_width=12)
+    for name in ("axes", "shape", "dtype", "data shape"):
+        table.add_column(name, no_wrap=True)
     table.add_column("patches", justify="right", no_wrap=True)
     for image in result.images[:MAX_IMAGES]:
         cells = (image.uri, image.axes, _by(image.shape), image.dtype, _by(image.data_shape))
         table.add_row(*(Text(cell) for cell in cells), f"{image.n_patches:,}")
     if len(result.images) > MAX_IMAGES:
         table.add_row(f"... and {len(result.images) - MAX_IMAGES:,} more")
-    console = Console(file=sys.stdout)
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(table)
     for line in _summary(result):
         console.print(Text(line), soft_wrap=True)
@@ -45,13 +48,17 @@ def show_plan(result: "PlanResult") -> None:
 def _summary(result: "PlanResult") -> list[str]:
     epochs = f" x {result.epochs} epochs = {result.n_rows:,} rows" if result.epochs else ""
     lines = [
-        f"{result.strategy}: {result.n_patches:,} patches in {len(result.images):,} "
-        f"image{'s' if len(result.images) > 1 else ''}{epochs}{_sizes(result.resolved)}"
+        f"{result.strategy}: {_count(result.n_patches, 'patch', 'patches')} in "
+        f"{_count(len(result.images), 'image', 'images')}{epochs}{_sizes(result.resolved)}"
     ]
     if result.seed is not None:
         lines.append(f"seed {result.seed}")
     lines.append("dry run: nothing written" if result.plan is None else f"wrote {result.plan}")
     return lines
+
+
+def _count(n: int, one: str, several: str) -> str:
+    return f"{n:,} {one if n == 1 else several}"
 
 
 def _sizes(resolved: "Resolved") -> str:

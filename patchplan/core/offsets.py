@@ -4,6 +4,7 @@ Patches are numbered image by image, within an image sample by sample. All sampl
 same number of patches, so an image needs one offset only, however many samples it has.
 """
 
+import operator
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
@@ -55,6 +56,7 @@ class ImageOffsets:
 
     def locate(self, index: int) -> tuple[int, int, int]:
         """Return (data_idx, sample_idx, number within the sample) of a patch."""
+        index = operator.index(index)
         if not 0 <= index < self.n_patches:
             check_index(index, self.n_patches)
         data_idx = bisect_right(self.bounds, index) - 1

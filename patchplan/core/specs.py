@@ -1,7 +1,7 @@
 """What a patch or tile is: one spec as a plain dict, many specs as a table of numpy columns."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from typing import Any, TypedDict, TypeGuard
 
 import numpy as np
@@ -74,20 +74,27 @@ class SpecTable:
     crop_size: IntArray | None = None
     stitch_coords: IntArray | None = None
     total_tiles: IntArray | None = None
+    _present: tuple[tuple[str, IntArray], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name, column in self.columns().items():
-            frozen = column.view()
-            frozen.flags.writeable = False
-            object.__setattr__(self, name, frozen)
+        present = []
+        for name in (*PATCH_FIELDS, *TILE_FIELDS):
+            column = getattr(self, name)
+            if column is not None:
+                frozen = column.view()
+                frozen.flags.writeable = False
+                object.__setattr__(self, name, frozen)
+                present.append((name, frozen))
+        object.__setattr__(self, "_present", tuple(present))
 
     @classmethod
     def empty(cls, n: int, ndim: int, *, tiles: bool = False) -> dict[str, IntArray]:
         """Return uninitialised writable columns for n rows; `SpecTable(**columns)` freezes them."""
         names = PATCH_FIELDS + TILE_FIELDS if tiles else PATCH_FIELDS
-        return {
-            name: np.empty((ndim, n), np.int64).T if name in AXIS_FIELDS else np.empty(n, np.int64) for name in names
-        }
+        widths = [ndim if name in AXIS_FIELDS else 1 for name in names]
+        block = np.empty((sum(widths), n), np.int64)  # one large block: the system hands out larger pages
+        parts = np.split(block, np.cumsum(widths)[:-1])
+        return {name: part.T if name in AXIS_FIELDS else part[0] for name, part in zip(names, parts, strict=True)}
 
     @property
     def ndim(self) -> int:
@@ -101,8 +108,7 @@ class SpecTable:
 
     def columns(self) -> dict[str, IntArray]:
         """Return the columns that are present, by field name."""
-        named = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {name: column for name, column in named if column is not None}
+        return dict(self._present)
 
     def slice(self, start: int, stop: int) -> "SpecTable":
         """Return the rows [start, stop) as views."""
@@ -112,10 +118,10 @@ class SpecTable:
         return len(self.data_idx)
 
     def __getitem__(self, index: int) -> PatchSpecs | TileSpecs:
-        spec: Any = {
-            name: tuple(column[index].tolist()) if name in AXIS_FIELDS else int(column[index])
-            for name, column in self.columns().items()
-        }
+        spec: Any = {}
+        for name, column in self._present:
+            entry = column[index].tolist()
+            spec[name] = tuple(entry) if name in AXIS_FIELDS else entry
         row: PatchSpecs | TileSpecs = spec
         return row
 

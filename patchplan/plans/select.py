@@ -8,6 +8,18 @@ from patchplan.errors import ImageError, ShapeError
 from patchplan.images import ImageSource
 
 
+def check_names(sources: Sequence[ImageSource]) -> None:
+    """Raise ImageError unless every path is valid UTF-8: a header could not hold it."""
+    for source in sources:
+        try:
+            source.uri.encode()
+        except UnicodeEncodeError:
+            shown = ascii(source.uri)
+            raise ImageError(
+                f"{shown}: the file name is not valid UTF-8, so a plan cannot name it; rename the file"
+            ) from None
+
+
 def same_ndim(sources: Sequence[ImageSource], ndim: int | None) -> list[ImageSource]:
     """Return all images with `ndim` spatial axes; without a wish, 3 if one of them has Z > 1, else 2.
 

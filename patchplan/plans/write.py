@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -47,7 +48,7 @@ def write_plan(path: Path, header: Header, passes: Iterable[Patching], progress:
             "Use .parquet, a larger patch, or (sequential, tiled, whole) --no-rows"
         )
     with published(*files_of(path)) as partials:
-        write: Callable[..., None] = {".parquet": parquet.write, ".csv": csv.write, ".json": json.write}[suffix]
+        write: Any = {".parquet": parquet.write, ".csv": csv.write, ".json": json.write}[suffix]
         write(*partials, header, schema, batches)
 
 

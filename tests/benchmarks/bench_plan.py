@@ -3,6 +3,7 @@
 import sys
 import tempfile
 import timeit
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def bench_grid() -> None:
     check_equal(10_000)
     for size in (57_600, 115_000, 230_000, 460_000):
         tiling = TiledPatching([(1, 1, size, size)], TILE, OVERLAP)
-        measured = ratio(tiling.get_patch_specs, lambda size=size: bare_grid(size))
+        measured = ratio(tiling.get_patch_specs, partial(bare_grid, size))
         report(f"tiled, {tiling.n_patches:,} tiles: get_patch_specs", measured, 1.5)
 
 
@@ -63,10 +64,15 @@ def bench_random() -> None:
     for n in (256, 512, 1024):
         shape, high = [(1, 1, n * 64, n * 64)], np.full((n * n, 2), n * 64 - 64)
         measured = ratio(
-            lambda shape=shape: FixedRandomPatching(shape, 64, 0).get_patch_specs(),
-            lambda high=high: rng.integers(0, high, endpoint=True),
+            partial(draw_fixed, shape),
+            partial(rng.integers, 0, high, endpoint=True),
         )
         report(f"fixed_random, {n * n:,} patches", measured, 2)
+
+
+def draw_fixed(shapes: list[Any]) -> object:
+    """Build the strategy and draw all its patches."""
+    return FixedRandomPatching(shapes, 64, 0).get_patch_specs()
 
 
 def bench_single() -> None:
@@ -95,8 +101,8 @@ def bench_single() -> None:
             index = patching.n_patches // 2
             patching.get_patch_spec(index)
             measured = ratio(
-                lambda p=patching, i=index: timeit.timeit(lambda: p.get_patch_spec(i), number=20_000),
-                lambda floor=floor: timeit.timeit(floor, number=20_000),
+                partial(timeit.timeit, partial(patching.get_patch_spec, index), number=20_000),
+                partial(timeit.timeit, floor, number=20_000),
             )
             name = type(patching).__name__
             report(f"{name}, {patching.n_patches:,}: get_patch_spec x 20,000", measured, 10)
@@ -112,8 +118,8 @@ def bench_parquet(folder: Path) -> None:
             for a, b in split_rows(0, tiling.n_patches, BATCH_ROWS)
         ]
         measured = ratio(
-            lambda tiling=tiling: write_ours(folder / "ours.parquet", tiling),
-            lambda batches=batches: write_ready(folder / "floor.parquet", batches),
+            partial(write_ours, folder / "ours.parquet", tiling),
+            partial(write_ready, folder / "floor.parquet", batches),
             repeats=5,
         )
         report(f"Parquet, {tiling.n_patches:,} rows", measured, 1.5)

@@ -96,7 +96,8 @@ def test_specs_are_plain_ints_and_tuples(name, data):
     shapes, config = data.draw(setups(name))
     patching = create_patching(shapes, config)
     assume(patching.n_patches > 0)
-    spec: dict[str, Any] = dict(patching.get_patch_spec(patching.n_patches - 1))
+    numpy_index: Any = np.int64(patching.n_patches - 1)
+    spec: dict[str, Any] = dict(patching.get_patch_spec(numpy_index))
     assert is_tile_specs(spec) == patching.get_patch_specs(0, 0).is_tiles  # type: ignore[arg-type]
     for value in spec.values():
         entries = value if type(value) is tuple else (value,)
