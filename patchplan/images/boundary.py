@@ -1,0 +1,66 @@
+"""The one place where errors of readers, codecs and the system become an `ImageError` naming the file."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from patchplan.errors import ImageError, PatchplanError
+
+# Without any handler Python prints a library's warnings to stderr. A NullHandler silences that and still
+# lets a host application, which sets up logging of its own, see them.
+for _library in ("tifffile", "imagecodecs", "zarr", "numcodecs"):
+    logging.getLogger(_library).addHandler(logging.NullHandler())
+
+TEXT_LIMIT = 160
+"""Characters kept of another library's message."""
+
+_SYSTEM_ERRORS: dict[type[BaseException], str] = {
+    FileNotFoundError: "no such file",
+    PermissionError: "permission denied",
+    IsADirectoryError: "is a folder, not a file",
+}
+
+
+_BUGS = frozenset({SyntaxError, IndentationError, NameError, ImportError, ModuleNotFoundError})
+"""Of these types exactly (not of their subclasses, which libraries raise) are bugs, which keep their traceback."""
+
+
+class RefusedError(ImageError):
+    """An image we do not read, said without the file's name: the boundary adds it."""
+
+
+def one_line(text: str, limit: int = TEXT_LIMIT) -> str:
+    """Return the text on one line of printable characters, cut to `limit`."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= limit else line[: limit - 3] + "..."
+
+
+def describe(error: Exception, doing: str) -> str:
+    """Return what went wrong, in one line and without the file's name."""
+    for kind, text in _SYSTEM_ERRORS.items():
+        if isinstance(error, kind):
+            return text
+    if isinstance(error, MemoryError):
+        return f"{doing}: does not fit in memory"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{doing}: {one_line(error.strerror)}"
+    return f"{doing}: {type(error).__name__}: {one_line(str(error))}".removesuffix(": ")
+
+
+@contextmanager
+def naming(uri: str | os.PathLike[str], doing: str = "cannot be opened") -> Iterator[None]:
+    """Turn whatever is raised inside into a one-line ImageError that names the file.
+
+    Our own errors pass unchanged, except a `RefusedError`, which still lacks the name.
+    """
+    try:
+        yield
+    except RefusedError as error:
+        raise ImageError(f"{one_line(str(uri), 1000)}: {error}") from error.__cause__
+    except PatchplanError:
+        raise
+    except Exception as error:
+        if type(error) in _BUGS:
+            raise
+        raise ImageError(f"{one_line(str(uri), 1000)}: {describe(error, doing)}") from error

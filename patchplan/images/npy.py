@@ -1,0 +1,110 @@
+"""`.npy` files, read through a memory map."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy_format
+from numpy.typing import NDArray
+
+from patchplan.images.boundary import RefusedError
+from patchplan.images.info import ImageInfo, Options
+from patchplan.images.layout import Box, parse_override
+from patchplan.images.paths import Stamp, fingerprint, same_file, stamp
+from patchplan.images.source import Described, Reader
+
+MAX_HEADER = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class NpyRecipe:
+    """A file whose header is known."""
+
+    path: str
+    offset: int
+    shape: tuple[int, ...]
+    dtype: str
+    fortran: bool
+    stamp: Stamp
+
+    def open(self) -> Reader:
+        """Map the file."""
+        return _NpyReader(self)
+
+
+class _NpyReader:
+    def __init__(self, recipe: NpyRecipe) -> None:
+        order = "F" if recipe.fortran else "C"
+        self._map: NDArray[Any] = np.memmap(
+            recipe.path, recipe.dtype, "r", recipe.offset, recipe.shape, "F" if order == "F" else "C"
+        )
+
+    def read(self, box: Box) -> NDArray[Any]:
+        return self._map[box]
+
+    def close(self) -> None:
+        del self._map
+
+
+def examine(path: Path, options: Options) -> list[Described]:
+    """Return the one image of the file, from its header."""
+    shape, fortran, dtype, header = _header(path)
+    if dtype.hasobject:
+        raise RefusedError("holds pickled Python objects, which are never loaded")
+    if dtype.kind not in "biufc":
+        raise RefusedError(f"dtype {dtype} is no pixel type; allowed are bool, integers, floats and complex")
+    size = path.stat().st_size
+    needed = len(header) + _n_bytes(shape, dtype)
+    if size < needed:
+        raise RefusedError(f"is truncated: {size:,} bytes, shape {shape} of {dtype} needs {needed:,}")
+    recipe = NpyRecipe(str(path), len(header), shape, dtype.str, fortran, stamp(path))
+    info = ImageInfo(
+        uri=str(path),
+        kind="npy",
+        series=None,
+        level=None,
+        array=None,
+        axes=plain_axes(shape, options.axes),
+        shape=shape,
+        dtype=dtype.newbyteorder("=").name,
+        chunks=None,
+        shards=None,
+        pixel_size=None,
+        pixel_unit=None,
+        fingerprint=fingerprint([str(size).encode(), header]),
+        levels=(shape,),
+    )
+    return [Described(info, recipe, (same_file(path),))]
+
+
+def plain_axes(shape: tuple[int, ...], override: str | None) -> str:
+    """Return the axes of an array without metadata: YX, or what the user says."""
+    if override is not None:
+        return parse_override(override, shape, None)
+    if len(shape) == 2:
+        return "YX"
+    hint = {3: "--axes ZYX, CYX or YXC", 4: "--axes CZYX"}.get(len(shape), "--axes TCZYX")
+    if len(shape) < 2:
+        raise RefusedError(f"shape {shape} has {len(shape)} axes; an image has at least Y and X")
+    raise RefusedError(f"shape {shape} and no names of its axes; say what they are, for example {hint}")
+
+
+def _n_bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    count = dtype.itemsize
+    for n in shape:
+        count *= n
+    return count
+
+
+def _header(path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any], bytes]:
+    """Return shape, Fortran order, dtype and all bytes before the pixels."""
+    with path.open("rb") as file:
+        version = npy_format.read_magic(file)
+        if version not in ((1, 0), (2, 0), (3, 0)):
+            raise RefusedError(f"unknown version {version} of .npy")
+        reader: Any = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+        shape, fortran, dtype = reader(file, max_header_size=MAX_HEADER)
+        end = file.tell()
+        file.seek(0)
+        return tuple(int(n) for n in shape), bool(fortran), dtype, file.read(end)

@@ -1,0 +1,196 @@
+"""The metadata documents of a Zarr store in a folder or a zip file, read without zarr.
+
+A node is an array or a group, v2 or v3. Reading the documents ourselves is quick, gives exact messages, and
+provides the bytes to fingerprint; `zarr_reader` leaves pixels to zarr.
+"""
+
+import json
+import os
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from patchplan.images.boundary import RefusedError, one_line
+
+MAX_COUNTED = 100_000
+"""Chunks of an array up to which those present are counted."""
+
+
+def join(base: str, path: object) -> str:
+    """Return a path inside a store, or refuse one that leaves it."""
+    if not isinstance(path, str) or not path:
+        raise RefusedError(f"path {one_line(repr(path))} in the metadata is no path")
+    parts = path.split("/")
+    if path.startswith("/") or "\\" in path or ":" in parts[0] or ".." in parts:
+        raise RefusedError(f"path {one_line(repr(path))} in the metadata leads out of the store, which is refused")
+    return "/".join(part for part in (*base.split("/"), *parts) if part not in ("", "."))
+
+
+class FolderStore:
+    """Keys are relative paths with `/`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def read(self, key: str) -> bytes | None:
+        """Return a document, None where there is none."""
+        try:
+            return (self.root / key).read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+
+    def size(self, key: str) -> int | None:
+        """Return the bytes of an object."""
+        path = self.root / key
+        return path.stat().st_size if path.is_file() else None
+
+    def children(self, prefix: str) -> list[str]:
+        """Return names of folders below a prefix, sorted."""
+        with os.scandir(self.root / prefix) as entries:
+            return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Yield paths of all files below a prefix, relative to it."""
+        pending = [""]
+        while pending:
+            folder = pending.pop()
+            with os.scandir(self.root / prefix / folder) as entries:
+                for entry in entries:
+                    path = f"{folder}{entry.name}"
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(f"{path}/")
+                    else:
+                        yield path
+
+
+class ZipFileStore:
+    """A store at the root of a zip file, or in the only folder at its root."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with zipfile.ZipFile(path) as archive:
+            self._sizes = {i.filename: i.file_size for i in archive.infolist() if not i.is_dir()}
+
+    @cached_property
+    def base(self) -> str:
+        """Where the store starts inside the zip: `` or the name of a folder."""
+        documents = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+        if any(name in self._sizes for name in documents):
+            return ""
+        tops = {name.split("/")[0] for name in self._sizes}
+        inner = [top for top in tops if any(f"{top}/{name}" in self._sizes for name in documents)]
+        if len(inner) != 1:
+            raise RefusedError("is a zip file, but no Zarr store: it has no metadata document at its root")
+        return inner[0]
+
+    def read(self, key: str) -> bytes | None:
+        """Return a document, None where there is none."""
+        if key not in self._sizes:
+            return None
+        if self._sizes[key] > 1 << 26:
+            raise RefusedError(f"metadata document {key} of {self._sizes[key]:,} bytes is too large")
+        with zipfile.ZipFile(self.path) as archive:
+            return archive.read(key)
+
+    def size(self, key: str) -> int | None:
+        """Return the bytes of an object."""
+        return self._sizes.get(key)
+
+    def children(self, prefix: str) -> list[str]:
+        """Return names of folders below a prefix, sorted."""
+        start = f"{prefix}/" if prefix else ""
+        below = (name[len(start) :].split("/") for name in self._sizes if name.startswith(start))
+        return sorted({parts[0] for parts in below if len(parts) > 1})
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Yield paths of all files below a prefix, relative to it."""
+        start = f"{prefix}/" if prefix else ""
+        return (name[len(start) :] for name in self._sizes if name.startswith(start))
+
+
+Store = FolderStore | ZipFileStore
+
+
+@dataclass(frozen=True)
+class Node:
+    """One array or group: its documents, parsed and as bytes."""
+
+    store: Store
+    path: str
+    version: int
+    attributes: dict[str, Any]
+    array: dict[str, Any] | None
+    documents: dict[str, bytes] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The path for messages."""
+        return repr(self.path) if self.path else "the root"
+
+
+def read_node(store: Store, path: str) -> Node | None:
+    """Return the node at a path, None where there is none; v3 goes before v2."""
+    prefix = f"{path}/" if path else ""
+    texts = {name: store.read(prefix + name) for name in ("zarr.json",)}
+    if texts["zarr.json"] is None:
+        texts = {name: store.read(prefix + name) for name in (".zarray", ".zgroup", ".zattrs")}
+    documents = {name: text for name, text in texts.items() if text is not None}
+    if not documents:
+        return None
+    parsed = {name: _parse(prefix + name, text) for name, text in documents.items()}
+    if "zarr.json" not in parsed:
+        return Node(store, path, 2, parsed.get(".zattrs", {}), parsed.get(".zarray"), documents)
+    node = parsed["zarr.json"]
+    attributes = node.get("attributes", {})
+    if node.get("node_type") not in ("array", "group") or not isinstance(attributes, dict):
+        raise RefusedError(f"{prefix}zarr.json describes neither an array nor a group")
+    return Node(store, path, 3, attributes, node if node["node_type"] == "array" else None, documents)
+
+
+def _parse(key: str, text: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise RefusedError(f"{key} is no JSON: {one_line(str(error))}") from error
+    if not isinstance(found, dict):
+        raise RefusedError(f"{key} must hold a JSON object, found {type(found).__name__}")
+    return found
+
+
+def array_shape(node: Node) -> tuple[int, ...]:
+    """Return the shape that an array's document gives."""
+    shape = (node.array or {}).get("shape")
+    if not isinstance(shape, list) or not all(isinstance(n, int) and n >= 0 for n in shape):
+        raise RefusedError(f"the array {node.name} has shape {one_line(repr(shape))}, which makes no sense")
+    return tuple(shape)
+
+
+def count_chunks(node: Node, shape: tuple[int, ...], stored: tuple[int, ...]) -> tuple[int, int] | None:
+    """Return how many chunks (or shards) are there and how many make the array, None if too many to count."""
+    grid = [-(-n // size) for n, size in zip(shape, stored, strict=True)]
+    if prod(grid) > MAX_COUNTED:
+        return None
+    pattern = re.compile(_key_pattern(node, len(shape)))
+    present = 0
+    for key in node.store.keys(node.path):
+        match = pattern.fullmatch(key)
+        if match and all(int(i) < n for i, n in zip(match.groups(), grid, strict=True)):
+            present += 1
+    return present, prod(grid)
+
+
+def _key_pattern(node: Node, ndim: int) -> str:
+    """Return a regular expression of chunk keys with a group per axis."""
+    found = node.array or {}
+    if node.version == 2:
+        return re.escape(str(found.get("dimension_separator", "."))).join([r"(\d+)"] * ndim)
+    encoding = found.get("chunk_key_encoding", {})
+    name = encoding.get("name", "default")
+    separator = str(encoding.get("configuration", {}).get("separator", "/" if name == "default" else "."))
+    start = f"c{re.escape(separator)}" if name == "default" else ""
+    return start + re.escape(separator).join([r"(\d+)"] * ndim)
