@@ -14,6 +14,7 @@ from patchplan.core.checks import check_values
 from patchplan.core.offsets import check_range
 from patchplan.core.specs import SpecTable
 from patchplan.errors import PlanError, ShapeError
+from patchplan.images import ImageInfo, ImageSource, reopen
 from patchplan.patching.factory import create_patching
 from patchplan.patching.protocol import Patching
 from patchplan.plans.header import Header, ImageRecord
@@ -115,6 +116,19 @@ class Plan:
     def image_path(self, data_idx: int) -> Path:
         """Return where an image should be: its uri below the plan's folder, or below `root`."""
         return self.root / self.images[data_idx].uri
+
+    def open_image(self, data_idx: int) -> ImageSource:
+        """Open an image as it was planned.
+
+        Raises
+        ------
+        ImageError
+            If it is not there, or has other axes, another shape or dtype than when it was planned.
+        """
+        record = self.images[data_idx].model_dump(exclude={"data_idx", "data_shape", "n_patches"})
+        info = ImageInfo(**record, levels=(), notes=())
+        z_as_samples = bool(self.header.config.get("z_as_samples"))
+        return reopen(info, self.image_path(data_idx), z_as_samples=z_as_samples, ndim=self.header.ndim)
 
     def table(self, start: int = 0, stop: int | None = None) -> pa.Table:
         """Return the rows [start, stop) as flat columns.
