@@ -12,7 +12,7 @@ from patchplan.images.boundary import RefusedError
 from patchplan.images.info import ImageInfo, Options
 from patchplan.images.layout import Box, parse_override
 from patchplan.images.paths import Stamp, fingerprint, same_file, stamp
-from patchplan.images.source import Described, Reader
+from patchplan.images.reading import Described, Reader
 
 MAX_HEADER = 1 << 16
 

@@ -9,7 +9,8 @@ from patchplan.images.boundary import RefusedError, naming
 from patchplan.images.info import ImageInfo, Options
 from patchplan.images.layout import resolve
 from patchplan.images.paths import file_kind
-from patchplan.images.source import Described, ImageSource
+from patchplan.images.reading import Described
+from patchplan.images.source import ImageSource
 
 _TAKES: dict[str, frozenset[str]] = {
     "tiff": frozenset({"series", "level"}),
@@ -124,13 +125,13 @@ def describe(uri: str | os.PathLike[str], options: Options) -> list[Described]:
 def _examine(kind: str, path: Path, options: Options) -> list[Described]:
     """Ask the module of this format; each loads its library only now."""
     if kind == "tiff":
-        from patchplan.images import tiff
+        from patchplan.images.tiff import examine as tiff
 
         return tiff.examine(path, options)
     if kind == "zarr":
-        from patchplan.images import zarrs
+        from patchplan.images.zarr import examine as zarr
 
-        return zarrs.examine(path, options)
+        return zarr.examine(path, options)
     if kind == "npy":
         from patchplan.images import npy
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from patchplan.images.source import Reader, Recipe
+    from patchplan.images.reading import Reader, Recipe
 
 MAX_OPEN = 64
 """Readers kept open: well below the usual limit of 256 to 1024 file descriptors."""

@@ -14,7 +14,7 @@ from patchplan.images.info import ImageInfo, Options
 from patchplan.images.layout import Box, parse_override
 from patchplan.images.limits import CACHE, MAX_WHOLE, check_chunk
 from patchplan.images.paths import Stamp, fingerprint, same_file, stamp
-from patchplan.images.source import Described, Reader
+from patchplan.images.reading import Described, Reader
 
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 """Channels after decoding by PNG colour type; a palette is expanded to RGB."""

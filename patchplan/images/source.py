@@ -1,9 +1,8 @@
 """A lazy image: known without its pixels, read by region, padded outside."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,42 +10,11 @@ from numpy.typing import NDArray
 from patchplan.core.axes import spatial_axes
 from patchplan.errors import ShapeError
 from patchplan.images.boundary import naming
-from patchplan.images.info import ImageInfo
-from patchplan.images.layout import Box, Layout, resolve
+from patchplan.images.layout import Layout, resolve
 from patchplan.images.limits import check_region
 from patchplan.images.padding import PadMode, pick
 from patchplan.images.pool import POOL
-
-
-class Reader(Protocol):
-    """An open file."""
-
-    def read(self, box: Box) -> NDArray[Any]:
-        """Return a box in file axis order."""
-
-    def close(self) -> None:
-        """Close the file."""
-
-
-class Recipe(Protocol):
-    """How to open a file again; plain data, so that it travels to other processes."""
-
-    def open(self) -> Reader:
-        """Open the file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """An image as a format's module describes it.
-
-    `identity` is equal for the same pixels reached twice; `member` marks what belongs to a collection, even
-    of one.
-    """
-
-    info: ImageInfo
-    recipe: Recipe
-    identity: tuple[object, ...]
-    member: bool = False
+from patchplan.images.reading import Described
 
 
 class ImageSource:

@@ -24,7 +24,7 @@ from patchplan.images.boundary import RefusedError
 from patchplan.images.layout import Box
 from patchplan.images.limits import CACHE, check_chunk
 from patchplan.images.paths import Stamp
-from patchplan.images.source import Reader
+from patchplan.images.reading import Reader
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffFrame, TiffPage, TiffPageSeries
@@ -127,7 +127,7 @@ class _TiffReader:
     def __init__(self, recipe: TiffRecipe) -> None:
         import tifffile
 
-        from patchplan.images.tiff_meta import true_levels
+        from patchplan.images.tiff.meta import true_levels
 
         self._lock = threading.RLock()
         self._tif: TiffFile = tifffile.TiffFile(recipe.path)

@@ -10,10 +10,10 @@ from patchplan.images.boundary import RefusedError, one_line
 from patchplan.images.info import ImageInfo, Options
 from patchplan.images.layout import parse_override, sample_notes
 from patchplan.images.paths import Stamp, fingerprint, same_file, stamp
-from patchplan.images.source import Described
-from patchplan.images.tiff_chain import check_chain
-from patchplan.images.tiff_meta import metadata_bytes, pixel_size, true_levels
-from patchplan.images.tiff_reader import Geometry, TiffRecipe
+from patchplan.images.reading import Described
+from patchplan.images.tiff.chain import check_chain
+from patchplan.images.tiff.meta import metadata_bytes, pixel_size, true_levels
+from patchplan.images.tiff.reader import Geometry, TiffRecipe
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries

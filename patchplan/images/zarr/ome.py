@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from patchplan.images.boundary import RefusedError, one_line
-from patchplan.images.zarr_store import Node
+from patchplan.images.zarr.store import Node
 
 SUPPORTED = ("0.1", "0.2", "0.3", "0.4", "0.5")
 _UNNAMED = "TCZYX"

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from patchplan.images.boundary import RefusedError, one_line
 from patchplan.images.layout import Box
 from patchplan.images.limits import FREE_BYTES, check_chunk
-from patchplan.images.source import Reader
-from patchplan.images.zarr_store import FolderStore, Node, Store, ZipFileStore, array_shape
+from patchplan.images.reading import Reader
+from patchplan.images.zarr.store import FolderStore, Node, Store, ZipFileStore, array_shape
 
 if TYPE_CHECKING:
     from zarr import Array

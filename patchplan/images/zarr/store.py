@@ -1,7 +1,7 @@
 """The metadata documents of a Zarr store in a folder or a zip file, read without zarr.
 
 A node is an array or a group, v2 or v3. Reading the documents ourselves is quick, gives exact messages, and
-provides the bytes to fingerprint; `zarr_reader` leaves pixels to zarr.
+provides the bytes to fingerprint; `reader` leaves pixels to zarr.
 """
 
 import json

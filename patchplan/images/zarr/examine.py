@@ -14,10 +14,10 @@ from pathlib import Path
 
 from patchplan.images.boundary import RefusedError, naming, one_line
 from patchplan.images.info import Options
-from patchplan.images.source import Described
-from patchplan.images.zarr_image import Place, chosen, image, plain
-from patchplan.images.zarr_ome import ome_attributes, version_of
-from patchplan.images.zarr_store import FolderStore, Node, Store, ZipFileStore, join, read_node
+from patchplan.images.reading import Described
+from patchplan.images.zarr.image import Place, chosen, image, plain
+from patchplan.images.zarr.ome import ome_attributes, version_of
+from patchplan.images.zarr.store import FolderStore, Node, Store, ZipFileStore, join, read_node
 
 MAX_LISTED = 10
 

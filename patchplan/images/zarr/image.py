@@ -8,10 +8,10 @@ from patchplan.images.info import ImageInfo, Options
 from patchplan.images.layout import parse_override, sample_notes
 from patchplan.images.npy import plain_axes
 from patchplan.images.paths import fingerprint, same_file
-from patchplan.images.source import Described
-from patchplan.images.zarr_ome import Multiscale, dimension_axes, ome_attributes, parse_multiscale
-from patchplan.images.zarr_reader import ZarrRecipe, array_facts
-from patchplan.images.zarr_store import Node, Store, ZipFileStore, array_shape, count_chunks, join, read_node
+from patchplan.images.reading import Described
+from patchplan.images.zarr.ome import Multiscale, dimension_axes, ome_attributes, parse_multiscale
+from patchplan.images.zarr.reader import ZarrRecipe, array_facts
+from patchplan.images.zarr.store import Node, Store, ZipFileStore, array_shape, count_chunks, join, read_node
 
 
 @dataclass(frozen=True, slots=True)
