@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 FILE_WIDTH = 160
 """Columns of text where stdout is no terminal."""
 
+WIDE = 100
+"""Columns from which a summary shows data shapes."""
+
 MAX_IMAGES = 20
 """Images that a summary shows one by one."""
 
@@ -29,17 +32,18 @@ def show_plan(result: "PlanResult") -> None:
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else FILE_WIDTH)
+    wide = console.width >= WIDE
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("image", overflow="fold", min_width=12)
-    for name in ("axes", "shape", "dtype", "data shape"):
+    for name in ("image", "axes", "shape", "dtype", *(["data shape"] if wide else [])):
         table.add_column(name, no_wrap=True)
     table.add_column("patches", justify="right", no_wrap=True)
     for image in result.images[:MAX_IMAGES]:
-        cells = (image.uri, image.axes, _by(image.shape), image.dtype, _by(image.data_shape))
+        uri = _end_of(image.uri, console.width - (80 if wide else 48))
+        cells = (uri, image.axes, _by(image.shape), image.dtype, *([_by(image.data_shape)] if wide else []))
         table.add_row(*(Text(cell) for cell in cells), f"{image.n_patches:,}")
     if len(result.images) > MAX_IMAGES:
         table.add_row(f"... and {len(result.images) - MAX_IMAGES:,} more")
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(table)
     for line in _summary(result):
         console.print(Text(line), soft_wrap=True)
@@ -69,6 +73,12 @@ def _sizes(resolved: "Resolved") -> str:
         halo = " x ".join(f"{before}+{after}" for before, after in resolved.halo)
         parts += [f"overlap {_by(resolved.overlaps)}", f"halo {halo}", f"stride {_by(resolved.stride)}"]
     return "".join(f", {part}" for part in parts)
+
+
+def _end_of(path: str, width: int) -> str:
+    """Return the end of a path, which tells images apart, in at most `width` characters (but 16)."""
+    width = max(width, 16)
+    return path if len(path) <= width else "\u2026" + path[1 - width :]
 
 
 def _by(sizes: Sequence[int]) -> str:
