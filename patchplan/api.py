@@ -10,7 +10,7 @@ from patchplan.errors import ConfigError, OutputError
 from patchplan.images import open_all
 from patchplan.patching.config import PatchingConfig, SeededConfig, SizedConfig
 from patchplan.patching.fixed import FixedConfig
-from patchplan.plans.config import ConfigText, PlanConfig, read_config
+from patchplan.plans.config import ConfigText, PlanConfig, is_whole, read_config
 from patchplan.plans.draft import Draft
 from patchplan.plans.plan import check_suffix, read_table
 from patchplan.plans.publish import check_free
@@ -133,15 +133,14 @@ def _strategy(
         text = read_config(Path(config))
     else:
         values = dict(config or {})
-        text = ConfigText(values if "patching" in values or not values else {"patching": values})
+        text = ConfigText(values if is_whole(values) else {"patching": values})
     settings = text.overridden(axes, patching).check()
     strategy = settings.patching
     if isinstance(strategy, SeededConfig) and strategy.seed is None:
         strategy = strategy.model_copy(update={"seed": secrets.randbits(32)})
     if isinstance(strategy, FixedConfig) and strategy.table is not None:
-        beside = (
-            Path(text.source).parent if isinstance(config, str | os.PathLike) and "table" not in patching else Path()
-        )
+        from_file = isinstance(config, str | os.PathLike) and patching.get("table") is None
+        beside = Path(text.source).parent if from_file else Path()
         table = beside / strategy.table
         strategy = strategy.model_copy(update={"table": str(table), "fixed_patch_specs": read_table(table)})
     return settings, strategy

@@ -1,5 +1,6 @@
 """The application: its commands, its version, its entry point."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -40,4 +41,7 @@ def _common(
 
 def main() -> None:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a name must not stop a terminal that lacks its letters
     app()

@@ -10,7 +10,7 @@ import typer
 from patchplan.errors import PatchplanError
 
 P = ParamSpec("P")
-CHECK_FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+CHECK_FAILED, BAD_INPUT, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
 
 
 def reported(command: Callable[P, None]) -> Callable[P, None]:
@@ -22,7 +22,7 @@ def reported(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except BrokenPipeError:
             sys.stderr.close()  # the reader of our output has gone: nobody is left to tell
-            raise typer.Exit(BAD_INPUT) from None
+            raise typer.Exit(PIPE_CLOSED) from None
         except (PatchplanError, OSError) as error:
             fail(str(error))
         except MemoryError as error:

@@ -55,8 +55,13 @@ def _put_files(folder: Path) -> None:
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in IMAGES:
-            (folder / name).write_bytes((files("patchplan") / "demo" / name).read_bytes())
-        (folder / "tiled.yaml").write_text(CONFIG, encoding="utf-8")
+        contents = {name: (files("patchplan") / "demo" / name).read_bytes() for name in IMAGES}
+        contents["tiled.yaml"] = CONFIG.encode()
+        for name, content in contents.items():
+            path = folder / name
+            if path.exists() and path.read_bytes() != content:
+                raise OutputError(f"{path}: exists already and is not the demo's; use another folder")
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from None

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import typer
+
 if TYPE_CHECKING:
     from patchplan.plans.result import PlanResult, Resolved
 
@@ -19,8 +21,6 @@ MAX_IMAGES = 20
 
 def say(message: str, kind: str) -> None:
     """Write one line of talk to stderr: a note or a warning."""
-    import typer
-
     typer.secho(f"{kind}: ", err=True, fg="yellow" if kind == "warning" else "cyan", nl=False)
     typer.echo(message, err=True)
 
@@ -44,9 +44,11 @@ def show_plan(result: "PlanResult") -> None:
         table.add_row(*(Text(cell) for cell in cells), f"{image.n_patches:,}")
     if len(result.images) > MAX_IMAGES:
         table.add_row(f"... and {len(result.images) - MAX_IMAGES:,} more")
-    console.print(table)
-    for line in _summary(result):
-        console.print(Text(line), soft_wrap=True)
+    with console.capture() as shown:  # rich itself would leave with exit code 1 where nobody reads on
+        console.print(table)
+        for line in _summary(result):
+            console.print(Text(line), soft_wrap=True)
+    typer.echo(shown.get(), nl=False, color=True)
 
 
 def _summary(result: "PlanResult") -> list[str]:

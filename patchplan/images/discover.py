@@ -35,6 +35,8 @@ def find_images(inputs: Sequence[str | os.PathLike[str]]) -> list[Path]:
 
 
 def _expand(text: str) -> list[Path]:
+    if not text:
+        raise ImageError("'': no such file or folder")
     path = Path(text)
     if path.is_dir() and not _is_store(path):
         images = list(_walk(path))

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchem
 
 from patchplan.core.axes import spatial_axes
 from patchplan.core.grid import check_multiple_of, check_overlaps
-from patchplan.core.shapes import MAX_SIZE, Shape, per_axis
+from patchplan.core.shapes import MAX_SIZE, Shape, per_axis, shown
 from patchplan.errors import ShapeError
 from patchplan.patching.protocol import Patching
 
@@ -29,7 +29,7 @@ def _check_per_axis(minimum: int) -> Callable[[Any], Any]:
         plain = tuple(number for number in numbers if number is not None)
         if len(plain) < len(numbers) or (isinstance(value, list | tuple) and len(plain) not in (2, 3)):
             raise ValueError(
-                f"found {value!r}; allowed: a whole number of at least {minimum}, "
+                f"found {shown(value)}; allowed: a whole number of at least {minimum}, "
                 "or a list of 2 (Y X) or 3 (Z Y X) of them"
             )
         return plain if isinstance(value, list | tuple) else plain[0]
@@ -38,15 +38,18 @@ def _check_per_axis(minimum: int) -> Callable[[Any], Any]:
 
 
 def _per_axis_schema(minimum: int) -> WithJsonSchema:
-    entry = {"type": "integer", "minimum": minimum}
+    entry = {"type": "integer", "minimum": minimum, "maximum": MAX_SIZE}
     several = {"type": "array", "items": entry, "minItems": 2, "maxItems": 3}
     return WithJsonSchema({"anyOf": [entry, several]})
 
 
+MAX_SEED = 2**128 - 1
+
+
 def _check_seed(value: Any) -> int | None:
-    seed = _whole_number(value, 0, 2**128 - 1)
+    seed = _whole_number(value, 0, MAX_SEED)
     if seed is None and value is not None:
-        raise ValueError(f"found {value!r}; allowed: a whole number from 0 to 2**128 - 1")
+        raise ValueError(f"found {shown(value)}; allowed: a whole number from 0 to 2**128 - 1")
     return seed
 
 
@@ -55,14 +58,19 @@ Overlaps = Annotated[int | Shape, PlainValidator(_check_per_axis(0)), _per_axis_
 Seed = Annotated[
     int | None,
     PlainValidator(_check_seed),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "null"}]}),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0, "maximum": MAX_SEED}, {"type": "null"}]}),
 ]
+
+
+def _require_name(schema: dict[str, Any]) -> None:
+    """Have the schema ask for `name`, which tells the strategies apart, though a model knows its own."""
+    schema["required"] = ["name", *schema.get("required", [])]
 
 
 class PatchingConfig(BaseModel):
     """Base of all strategies' configs: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_require_name)
 
     name: str
 
@@ -112,8 +120,19 @@ class SeededConfig(SizedConfig):
     seed: Seed = Field(default=None, description="Seed of the random numbers; without one, one is drawn and recorded.")
 
 
+def _allow_one_overlap(schema: dict[str, Any]) -> None:
+    """Have the schema refuse two of overlaps, halo, stride."""
+    _require_name(schema)
+    given = {key: {"not": {"type": "null"}} for key in ("overlaps", "halo", "stride")}
+    pairs = (("overlaps", "halo"), ("overlaps", "stride"), ("halo", "stride"))
+    both = [{"required": list(pair), "properties": {key: given[key] for key in pair}} for pair in pairs]
+    schema["not"] = {"anyOf": both}
+
+
 class OverlapConfig(SizedConfig):
     """A strategy with a grid. At most one of overlaps, halo, stride; none means no overlap."""
+
+    model_config = ConfigDict(json_schema_extra=_allow_one_overlap)
 
     overlaps: Overlaps | None = Field(default=None, description="Pixels in all that neighbours share, per axis.")
     halo: Overlaps | None = Field(default=None, description="Pixels lost per side of a tile: overlap 2 * halo.")

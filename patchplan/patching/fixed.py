@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from patchplan.core.checks import check_inside, check_values, gather_specs
@@ -14,8 +14,17 @@ from patchplan.errors import ShapeError
 from patchplan.patching.config import PatchingConfig
 
 
+def _require_table(schema: dict[str, Any]) -> None:
+    """Have the schema ask for the path of a table: specs come from Python only."""
+    schema["required"] = ["name", "table"]
+    schema["properties"]["table"] |= {"type": "string", "minLength": 1}
+    del schema["properties"]["table"]["anyOf"], schema["properties"]["table"]["default"]
+
+
 class FixedConfig(PatchingConfig):
     """Patches listed in a table (Parquet, CSV or JSON), in its order."""
+
+    model_config = ConfigDict(json_schema_extra=_require_table)
 
     name: Literal["fixed"] = "fixed"
     table: str | None = Field(default=None, description="Path of the table, relative to this file.", min_length=1)

@@ -1,7 +1,6 @@
 """The YAML config: reading it, and saying what is wrong with it in the user's words."""
 
 import difflib
-import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,10 +9,11 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from patchplan.core.shapes import shown
 from patchplan.errors import ConfigError
 from patchplan.patching.factory import STRATEGIES, AnyPatchingConfig
 
-MAX_CONFIG_BYTES = 1 << 20
+MAX_CONFIG_BYTES = 1 << 16
 OVERLAP_KEYS = {"overlaps", "halo", "stride"}
 OPTIONS = "options"
 Place = tuple[str | int, ...]
@@ -59,7 +59,9 @@ class ConfigText:
         """Return the config with options put over it; one of overlaps, halo, stride replaces the others."""
         given = {key: value for key, value in patching.items() if value is not None}
         base = self.values.get("patching")
-        base = dict(base) if isinstance(base, Mapping) else {}
+        if base is not None and not isinstance(base, Mapping):
+            return self
+        base = dict(base or {})
         if given.keys() & OVERLAP_KEYS:
             base = {key: value for key, value in base.items() if key not in OVERLAP_KEYS}
         values = self.values | ({"patching": base | given} if given else {}) | ({"axes": axes} if axes else {})
@@ -73,6 +75,9 @@ class ConfigText:
         ConfigError
             With one line per wrong key: source, line, key, found, allowed.
         """
+        patching = self.values.get("patching")
+        if isinstance(patching, Mapping) and patching.get("name") not in list(STRATEGIES):  # pydantic would repr() it
+            raise ConfigError(self._describe({"type": "union_tag_invalid", "loc": ("patching",), "input": patching}))
         try:
             return PlanConfig.model_validate(self.values)
         except ValidationError as error:
@@ -91,12 +96,17 @@ class ConfigText:
             text = f"unknown key{_nearest(place[-1], known)}; allowed: {', '.join(known)}"
             if len(place) > 1:
                 text += f" (name: {self.values['patching']['name']})"
+            elif any(place[-1] in config.model_fields for config in STRATEGIES.values()):
+                text += "; keys of the strategy stand under patching"
         elif kind == "missing" and place == ("patching",):
             text = f"no strategy given; allowed: {', '.join(STRATEGIES)}. Use -c CONFIG, or --strategy"
         elif kind == "missing":
             text = "missing, but needed"
         elif kind == "value_error":
             text = str(problem["ctx"]["error"])
+            key, _, rest = text.partition(": ")
+            if (*place, key) in self.lines:
+                place, text = (*place, key), rest
         else:
             text = f"found {_shown(found)}; {problem['msg'][0].lower()}{problem['msg'][1:]}"
         return f"{self._where(place)}: {text}"
@@ -133,25 +143,33 @@ def read_config(path: Path) -> ConfigText:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         values = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except Exception as error:  # PyYAML lets IndexError, KeyError and AttributeError of its constructors through
         raise ConfigError(f"{path}: no valid YAML: {_one_line(error)}") from None
     if not isinstance(values, dict):
         raise ConfigError(
             f"{path}: found {_shown(values)}; allowed: a mapping with patching, or with name and its keys"
         )
     lines = _key_lines(node, path)
-    if values.keys() & PlanConfig.model_fields.keys():
+    hidden = next((place for place in lines if place[-1] == "fixed_patch_specs"), None)
+    if hidden is not None:
+        raise ConfigError(f"{path}, line {lines[hidden]}: fixed_patch_specs: unknown key; allowed: table")
+    if is_whole(values):
         return ConfigText(values, str(path), lines)
     below = {("patching", *place): line for place, line in lines.items()}
     return ConfigText({"patching": values}, str(path), below, bare=True)
+
+
+def is_whole(values: Mapping[str, Any]) -> bool:
+    """Tell a whole config from a bare patching mapping."""
+    return not values or not values.keys().isdisjoint(PlanConfig.model_fields)
 
 
 def _read_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_CONFIG_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
+        raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if len(raw) > MAX_CONFIG_BYTES:
         raise ConfigError(f"{path}: larger than {MAX_CONFIG_BYTES} bytes, so it is no config")
     try:
@@ -178,6 +196,8 @@ def _key_lines(document: Any, path: Path) -> dict[Place, int]:
 
 
 def _nearest(word: object, known: Iterable[str]) -> str:
+    if not isinstance(word, str) or len(word) > 100:
+        return ""
     near = difflib.get_close_matches(str(word), list(known), n=1)
     return f" (did you mean {near[0]}?)" if near else ""
 
@@ -187,7 +207,7 @@ def _dotted(place: Place) -> str:
 
 
 def _shown(value: object) -> str:
-    return "nothing" if value is None else reprlib.repr(value)
+    return "nothing" if value is None else shown(value)
 
 
 def _one_line(error: Exception) -> str:

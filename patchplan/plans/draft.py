@@ -60,6 +60,7 @@ class Draft:
         if isinstance(self.config, FixedConfig) and self.config.table is not None:
             patching["table"] = relative(self.config.table, base)
         return Header(
+            schema_version=1,
             config=reading | {"patching": patching},
             images=tuple(self._record(data_idx, base) for data_idx in range(len(self.sources))),
             n_patches=self.patching.n_patches,
@@ -106,10 +107,14 @@ class Draft:
 
 def relative(path: str, base: Path) -> str:
     """Return a path relative to a folder, with forward slashes; absolute where there is no way (other drive)."""
+    file, folder = Path(path), base
+    if base.resolve() != Path(os.path.abspath(base)):  # noqa: PTH100
+        # ".." climbs out of where a link leads, not of the link
+        file, folder = file.parent.resolve() / file.name, base.resolve()
     try:
-        return Path(os.path.relpath(path, base)).as_posix()
+        return Path(os.path.relpath(file, folder)).as_posix()
     except ValueError:
-        return Path(path).absolute().as_posix()
+        return file.absolute().as_posix()
 
 
 def _resolved(config: PatchingConfig) -> Resolved:

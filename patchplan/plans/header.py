@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from patchplan.errors import PlanError
 
 SCHEMA_VERSION = 1
+FOLLOW_FROM_HEADER = ("sequential", "tiled", "whole")
 
 
 class ImageRecord(BaseModel):
@@ -46,7 +47,7 @@ class Header(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1]
     patchplan_version: str = Field(default_factory=lambda: version("patchplan"))
     config: dict[str, Any]
     images: tuple[ImageRecord, ...] = Field(min_length=1)
@@ -57,6 +58,15 @@ class Header(BaseModel):
     ndim: Literal[2, 3]
     epochs: int | None = Field(default=None, ge=1)
     splits: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _check_config(self) -> "Header":
+        patching = self.config.get("patching")
+        if not isinstance(patching, dict) or not isinstance(patching.get("name"), str):
+            raise ValueError("config: patching has no name")
+        if not self.rows and (patching["name"] not in FOLLOW_FROM_HEADER or self.n_rows != self.n_patches):
+            raise ValueError(f"rows: a {patching['name']} plan of {self.n_rows} rows does not follow from its header")
+        return self
 
     @model_validator(mode="after")
     def _check_images(self) -> "Header":
@@ -86,8 +96,9 @@ def parse_header(text: str | bytes, source: str) -> Header:
         problem = error.errors()[0]
         place = ".".join(str(part) for part in problem["loc"])
         if place == "schema_version":
+            found = "none" if problem["type"] == "missing" else repr(problem["input"])
             raise PlanError(
-                f"{source}: schema version {problem['input']!r} is not supported by patchplan "
+                f"{source}: schema version {found} is not supported by patchplan "
                 f"{version('patchplan')}; allowed: {SCHEMA_VERSION}. Update patchplan, or plan again"
             ) from None
         message = problem["msg"].removeprefix("Value error, ")

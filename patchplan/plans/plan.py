@@ -35,6 +35,9 @@ class Rows(Protocol):
     def read(self, start: int, stop: int, schema: pa.Schema) -> pa.Table:
         """Return the rows [start, stop)."""
 
+    def extremes(self, schema: pa.Schema) -> pa.Table:
+        """Return rows with the smallest and largest entries of each column, as far as they cost nothing to find."""
+
 
 def check_suffix(path: Path) -> str:
     """Return the suffix of a plan or table; raise PlanError for a format that we do not know."""
@@ -53,13 +56,15 @@ def open_rows(path: Path) -> Rows:
         If it is missing, of another format, or damaged.
     """
     suffix = check_suffix(path)
-    if not path.is_file():
-        raise PlanError(f"{path}: there is no such file")
     readers: dict[str, Any] = {".parquet": parquet.ParquetRows, ".csv": csv.CsvRows, ".json": json.JsonRows}
     try:
+        if path.is_dir():
+            raise PlanError(f"{path}: is a folder, not a plan")
+        if not path.exists():
+            raise PlanError(f"{path}: there is no such file")
         rows: Rows = readers[suffix](path)
-    except PermissionError as error:
-        raise PlanError(f"{path}: cannot be read: {error.strerror}") from None
+    except OSError as error:
+        raise PlanError(f"{error.filename or path}: cannot be read: {error.strerror or error}") from None
     return rows
 
 
@@ -81,6 +86,20 @@ class Plan:
             if header.rows and rows.names
             else table_schema(header.ndim, tiles=tiles, extra=extra)
         )
+
+    def check_extremes(self) -> None:
+        """Refuse early what no image can hold; every row is checked against its own image when it is read."""
+        patch_columns = self.schema.names[: 3 + 2 * self.header.ndim]
+        largest = tuple(max(sizes) for sizes in zip(*self.data_shapes, strict=True))
+        if not self.header.rows:
+            return
+        edges = self._rows.extremes(self.schema).select(patch_columns)
+        try:
+            check_rows(edges, [largest] * len(self.images), str(self.path))
+        except PlanError:
+            for _ in self.batches():
+                pass  # reading them names the row
+            raise
 
     @property
     def images(self) -> tuple[ImageRecord, ...]:
@@ -109,9 +128,16 @@ class Plan:
         if config["name"] == "fixed":
             config = {"name": "fixed", "fixed_patch_specs": self.specs()}
         try:
-            return create_patching(self.data_shapes, config)
+            patching = create_patching(self.data_shapes, config)
         except ValueError as error:
             raise PlanError(f"{self.path}: the strategy cannot be rebuilt: {error}") from None
+        if not self.header.rows:
+            found = patching.n_patches, patching.get_patch_specs(0, 0).is_tiles
+            if found != (self.header.n_patches, self.header.tiles):
+                raise PlanError(
+                    f"{self.path}: the strategy gives {found[0]} patches, but the header says {self.n_patches}"
+                )
+        return patching
 
     def image_path(self, data_idx: int) -> Path:
         """Return where an image should be: its uri below the plan's folder, or below `root`."""
@@ -182,7 +208,9 @@ def open_plan(path: str | os.PathLike[str], root: str | os.PathLike[str] | None 
         )
     if rows.n_rows != (rows.header.n_rows if rows.header.rows else 0):
         raise PlanError(f"{path}: found {rows.n_rows} rows, but the header says {rows.header.n_rows}")
-    return Plan(path, rows.header, rows, None if root is None else Path(root))
+    plan = Plan(path, rows.header, rows, None if root is None else Path(root))
+    plan.check_extremes()
+    return plan
 
 
 def read_table(path: Path) -> SpecTable:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from patchplan.errors import OutputError
@@ -10,11 +10,15 @@ from patchplan.errors import OutputError
 
 def check_free(path: Path, *, overwrite: bool) -> None:
     """Raise OutputError unless a file may be written under this name."""
-    if path.is_dir():
+    try:
+        folder, exists, parent = path.is_dir(), path.exists(), path.parent.is_dir()
+    except (OSError, ValueError) as error:  # a name that no file can have
+        raise OutputError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from None
+    if folder:
         raise OutputError(f"{path}: is a folder; give the name of a file")
-    if path.exists() and not overwrite:
+    if exists and not overwrite:
         raise OutputError(f"{path}: exists already; use --overwrite to replace it, or another name")
-    if not path.parent.is_dir():
+    if not parent:
         raise OutputError(f"{path}: the folder {path.parent} does not exist")
 
 
@@ -43,7 +47,8 @@ def published(*paths: Path) -> Iterator[list[Path]]:
         raise OutputError(f"{paths[0]}: cannot be written: {error.strerror or error}") from None
     finally:
         for partial in partials:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):  # what stopped the writing must not be hidden by the clean-up
+                partial.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:

@@ -143,6 +143,7 @@ def write_ours(path: Path, tiling: TiledPatching) -> None:
     known = {"data_idx": 0, "uri": "image.npy", "kind": "npy", "axes": "YX", "shape": shape[2:], "dtype": "uint8"}
     image = {"data_shape": shape, "fingerprint": "", "n_patches": tiling.n_patches}
     header = Header(
+        schema_version=1,
         config={"patching": {"name": "tiled", "patch_size": tiling.patch_size, "overlaps": tiling.overlaps}},
         images=(ImageRecord.model_validate({**missing, **known, **image}),),
         n_patches=tiling.n_patches,

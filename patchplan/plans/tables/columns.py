@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from patchplan.core.axes import spatial_axes
 from patchplan.core.checks import check_inside, check_values
@@ -91,11 +92,22 @@ def check_rows(table: pa.Table, data_shapes: Sequence[Shape], source: str) -> pa
     for name in table.schema.names:
         if table.column(name).null_count:
             raise PlanError(f"{source}: column {name} has {table.column(name).null_count} empty fields")
+    for name in ("index", "fold", "epoch"):
+        if name in table.schema.names and len(table) and (lowest := pc.min(table.column(name)).as_py()) < 0:
+            raise PlanError(f"{source}: column {name} has {lowest}; allowed are 0 and more")
     try:
         check_inside(check_values(to_specs(table)), data_shapes)
     except ShapeError as error:
         raise PlanError(f"{source}: {error}") from None
     return table
+
+
+def check_types(found: pa.Schema, wanted: pa.Schema, source: str) -> None:
+    """Raise PlanError unless columns of whole numbers hold integers of some width."""
+    for field in wanted:
+        kind = found.field(field.name).type
+        if pa.types.is_integer(field.type) and not pa.types.is_integer(kind):
+            raise PlanError(f"{source}: column {field.name} is of type {kind}; allowed: whole numbers")
 
 
 def split_rows(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:

@@ -69,9 +69,13 @@ class CsvRows:
             expected, header = text["table_sha256"], json.dumps(text["header"])
         except (ValueError, TypeError, KeyError, RecursionError):
             raise PlanError(f"{beside}: the header is damaged; plan again") from None
+        digest, lines = hashlib.sha256(), 0
         with self.path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != expected:
+            while block := file.read(READ_BLOCK):
+                digest.update(block)
+                lines += block.count(b"\n")
+        self._count = lines - 1
+        if digest.hexdigest() != expected:
             raise PlanError(
                 f"{self.path}: not the table that {beside.name} describes (another hash): it was edited, or writing "
                 "it was interrupted. To plan an edited table, remove that header and use --strategy fixed --table"
@@ -81,12 +85,14 @@ class CsvRows:
     @property
     def n_rows(self) -> int:
         """Number of rows; without a header, counting them reads the file."""
-        if self.header is not None and self.header.rows:
-            return self.header.n_rows
         if self._count is None:
             schema = pa.schema([(name, pa.string()) for name in self.names])
             self._count = sum(len(batch) for batch in self._batches(schema))
         return self._count
+
+    def extremes(self, schema: pa.Schema) -> pa.Table:
+        """Return no rows: the hash has told that the table is the one that was written."""
+        return schema.empty_table()
 
     def read(self, start: int, stop: int, schema: pa.Schema) -> pa.Table:
         """Return the rows [start, stop)."""

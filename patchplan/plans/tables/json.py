@@ -10,7 +10,7 @@ import pyarrow as pa
 from patchplan.core.specs import AXIS_FIELDS, PATCH_FIELDS, TILE_FIELDS
 from patchplan.errors import PlanError
 from patchplan.plans.header import Header, parse_header
-from patchplan.plans.tables.columns import EXTRA_TYPES, flat_names
+from patchplan.plans.tables.columns import EXTRA_TYPES, check_types, flat_names
 
 MAX_ROWS = 1_000_000
 MAX_BYTES = 1 << 30
@@ -88,14 +88,19 @@ class JsonRows:
         ndim = len(values[0]) if isinstance(values[0], list) else 0
         for row, value in enumerate(values):
             if ndim not in (2, 3) or not isinstance(value, list) or len(value) != ndim:
-                allowed = f"a list of {ndim or '2 or 3'} numbers"
+                allowed = f"a list of {ndim if ndim in (2, 3) else '2 or 3'} numbers"
                 raise PlanError(f"{self.source}: {field} of spec {row} is {value!r:.100}; allowed: {allowed}")
         return dict(zip(flat_names(field, ndim), map(list, zip(*values, strict=True)), strict=True))
+
+    def extremes(self, schema: pa.Schema) -> pa.Table:
+        """Return all rows: they are in memory."""
+        return self.read(0, self.n_rows, schema)
 
     def read(self, start: int, stop: int, schema: pa.Schema) -> pa.Table:
         """Return the rows [start, stop)."""
         if start >= stop:
             return schema.empty_table()
+        check_types(self._table.schema, schema, self.source)
         try:
             return self._table.slice(start, stop - start).select(schema.names).cast(schema)
         except (pa.ArrowException, KeyError, ValueError) as error:

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 
 from patchplan.errors import PlanError
 from patchplan.plans.header import Header, parse_header
+from patchplan.plans.tables.columns import check_types
 
 KEY = b"patchplan"
 
@@ -28,6 +29,7 @@ def settings(schema: pa.Schema) -> dict[str, object]:
         "use_dictionary": [field.name for field in schema if field.name not in numbers],
         "column_encoding": dict.fromkeys(numbers, "DELTA_BINARY_PACKED"),
         "store_schema": False,
+        "write_page_checksum": True,
     }
 
 
@@ -37,7 +39,7 @@ class ParquetRows:
     def __init__(self, path: Path) -> None:
         self.source = str(path)
         try:
-            self._file = pq.ParquetFile(path)
+            self._file = pq.ParquetFile(path, page_checksum_verification=True)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise PlanError(f"{path}: no readable Parquet file: {' '.join(str(error).split())[:200]}") from None
         counts = (self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups))
@@ -62,11 +64,25 @@ class ParquetRows:
         """Number of rows."""
         return self._bounds[-1]
 
+    def extremes(self, schema: pa.Schema) -> pa.Table:
+        """Return two rows: the smallest and the largest entry of each column, from the file's statistics."""
+        check_types(self._file.schema_arrow, schema, self.source)
+        metadata = self._file.metadata
+        columns = []
+        for place, name in enumerate(self.names):
+            stored = (metadata.row_group(i).column(place).statistics for i in range(metadata.num_row_groups))
+            ranges = [(one.min, one.max) for one in stored if one is not None and one.has_min_max]
+            if len(ranges) < metadata.num_row_groups or not ranges:
+                return schema.empty_table()
+            columns.append((name, [min(low for low, _ in ranges), max(high for _, high in ranges)]))
+        return pa.table(dict(columns)).select(schema.names).cast(schema)
+
     def read(self, start: int, stop: int, schema: pa.Schema) -> pa.Table:
         """Return the rows [start, stop), reading only the row groups that hold them."""
         groups = [i for i in range(self._file.num_row_groups) if self._bounds[i] < stop and self._bounds[i + 1] > start]
         if not groups:
             return schema.empty_table()
+        check_types(self._file.schema_arrow, schema, self.source)
         try:
             table = self._file.read_row_groups(groups, columns=schema.names)
             first = start - self._bounds[groups[0]]

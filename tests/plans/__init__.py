@@ -1,0 +1,1 @@
+"""Plans: tables, headers, configs."""
