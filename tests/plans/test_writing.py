@@ -63,7 +63,7 @@ def target(request, tmp_path):
 def test_a_full_disk_leaves_what_was_there(target, suffix):
     path, options = target(suffix)
     before = files_of(path.parent)
-    with room_for(40_000), pytest.raises(OutputError, match=rf"plan{suffix}: cannot be written: .*[Ff]ile too large"):
+    with room_for(4_000), pytest.raises(OutputError, match=rf"plan{suffix}: cannot be written: .*[Ff]ile too large"):
         api.plan(path.parent / "a.npy", path, config=MANY, **options)
     assert files_of(path.parent) == before
 
