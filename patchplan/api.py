@@ -12,10 +12,13 @@ from patchplan.patching.config import PatchingConfig, SeededConfig, SizedConfig
 from patchplan.patching.fixed import FixedConfig
 from patchplan.plans.config import ConfigText, PlanConfig, is_whole, read_config
 from patchplan.plans.draft import Draft
-from patchplan.plans.plan import check_suffix, read_table
+from patchplan.plans.given import Given, read_given
+from patchplan.plans.header import FOLLOW_FROM_HEADER
 from patchplan.plans.publish import check_free
 from patchplan.plans.result import PlanResult
 from patchplan.plans.select import check_names, large_enough, same_ndim
+from patchplan.plans.tables.csv import is_header
+from patchplan.plans.tables.rows import check_suffix
 from patchplan.plans.write import files_of, write_plan
 
 PathLike = str | os.PathLike[str]
@@ -23,7 +26,6 @@ Progress = Callable[[str, int, int], None]
 """Called with what is counted (images, rows), how many are done, and how many there are."""
 
 DRAWN_ANEW = ("random", "stratified")
-FOLLOW_FROM_HEADER = ("sequential", "tiled", "whole")
 
 
 def plan(
@@ -83,19 +85,19 @@ def plan(
     ConfigError, ImageError, ShapeError, PlanError, OutputError
         All `PatchplanError`; nothing is written then.
     """
-    target = _check_output(output, overwrite=overwrite, dry_run=dry_run)
-    settings, strategy = _strategy(config, axes, patching or {})
+    settings, strategy, given = _strategy(config, axes, patching or {})
     _check_options(strategy, epochs=epochs, rows=rows)
-    inputs = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
+    read = [path for path in (config, getattr(strategy, "table", None)) if isinstance(path, str | os.PathLike)]
+    target = _check_output(output, read, overwrite=overwrite, dry_run=dry_run)
     found = open_all(
-        inputs,
+        [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs),
         axes=settings.axes,
-        skip_broken=skip_broken,
-        progress=_counting(progress, "images"),
         series=series,
         level=level,
         array=array,
         z_as_samples=z_as_samples,
+        skip_broken=skip_broken,
+        progress=_counting(progress, "images"),
     )
     check_names(found.sources)
     skipped = [str(error) for error in found.skipped]
@@ -108,11 +110,13 @@ def plan(
     if target is not None and not dry_run:
         base = target.parent if root is None else Path(root)
         header = draft.header(base, rows=rows, reading={"axes": settings.axes, "z_as_samples": z_as_samples})
-        write_plan(target, header, draft.passes(), _counting(progress, "rows"))
+        counting = _counting(progress, "rows")
+        carried = None if given is None else given.carried
+        write_plan(target, header, draft.passes(), carried=carried, overwrite=overwrite, progress=counting)
     return draft.result(None if dry_run else target, skipped)
 
 
-def _check_output(output: PathLike | None, *, overwrite: bool, dry_run: bool) -> Path | None:
+def _check_output(output: PathLike | None, read: Sequence[PathLike], *, overwrite: bool, dry_run: bool) -> Path | None:
     """Decide early where the plan goes, so that nothing long runs for nothing."""
     if output is None:
         if dry_run:
@@ -120,15 +124,21 @@ def _check_output(output: PathLike | None, *, overwrite: bool, dry_run: bool) ->
         raise OutputError("no output given: name a plan with -o PLAN (.parquet, .csv or .json), or use --dry-run")
     path = Path(output)
     check_suffix(path)
-    for file in [] if dry_run else files_of(path):
+    if is_header(path):
+        raise OutputError(f"{path}: is a name for the header of a CSV plan; give another one")
+    if dry_run:
+        return path
+    for file in files_of(path):
         check_free(file, overwrite=overwrite)
+        if file.exists() and any(Path(one).exists() and file.samefile(one) for one in read):
+            raise OutputError(f"{file}: is read for this plan; give the plan another name")
     return path
 
 
 def _strategy(
     config: PathLike | Mapping[str, Any] | None, axes: str | None, patching: Mapping[str, Any]
-) -> tuple[PlanConfig, PatchingConfig]:
-    """Return the settings, and the strategy with its seed drawn or its table read."""
+) -> tuple[PlanConfig, PatchingConfig, Given | None]:
+    """Return the settings, the strategy with its seed drawn or its table read, and that table."""
     if isinstance(config, str | os.PathLike):
         text = read_config(Path(config))
     else:
@@ -140,15 +150,16 @@ def _strategy(
         strategy = strategy.model_copy(update={"seed": secrets.randbits(32)})
     if isinstance(strategy, FixedConfig) and strategy.table is not None:
         from_file = isinstance(config, str | os.PathLike) and patching.get("table") is None
-        beside = Path(text.source).parent if from_file else Path()
-        table = beside / strategy.table
-        strategy = strategy.model_copy(update={"table": str(table), "fixed_patch_specs": read_table(table)})
-    return settings, strategy
+        table = (Path(text.source).parent if from_file else Path()) / strategy.table
+        given = read_given(table)
+        named = {"table": str(table), "fixed_patch_specs": given.specs}
+        return settings, strategy.model_copy(update=named), given
+    return settings, strategy, None
 
 
 def _check_options(strategy: PatchingConfig, *, epochs: int | None, rows: bool) -> None:
-    if epochs is not None and epochs < 1:
-        raise ConfigError(f"--epochs: found {epochs}; allowed: at least 1")
+    if epochs is not None and (not isinstance(epochs, int) or epochs < 1):
+        raise ConfigError(f"--epochs: found {epochs!r}; allowed: a whole number from 1")
     if epochs is not None and strategy.name not in DRAWN_ANEW:
         raise ConfigError(
             f"--epochs: {strategy.name} gives the same patches each epoch; allowed for {' and '.join(DRAWN_ANEW)}"

@@ -1,11 +1,13 @@
 """The application: its commands, its version, its entry point."""
 
+import signal
 import sys
 from typing import Annotated
 
 import typer
 
 from patchplan.cli import demo, plan, schema
+from patchplan.cli.boundary import BAD_INPUT
 
 app = typer.Typer(
     name="patchplan",
@@ -44,4 +46,16 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a name must not stop a terminal that lacks its letters
-    app()
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupt)
+    try:
+        app()
+    except OSError as error:  # what a command did not catch: help that cannot be written
+        sys.stderr.write(f"error: {error.strerror or error}\n")
+        sys.exit(BAD_INPUT)
+
+
+def _interrupt(signum: int, frame: object) -> None:
+    """Leave as on Ctrl-C, cleaning up."""
+    raise KeyboardInterrupt

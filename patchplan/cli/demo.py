@@ -33,7 +33,7 @@ COMMANDS = (
 
 @reported
 def demo(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to put the images.")] = Path("patchplan-demo"),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put the images.")] = Path("patchplan-demo"),
 ) -> None:
     """Put two small real images into DIR and plan them, showing each command."""
     _put_files(folder)

@@ -80,6 +80,7 @@ def _sizes(resolved: "Resolved") -> str:
 def _end_of(path: str, width: int) -> str:
     """Return the end of a path, which tells images apart, in at most `width` characters (but 16)."""
     width = max(width, 16)
+    path = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in path)
     return path if len(path) <= width else "\u2026" + path[1 - width :]
 
 

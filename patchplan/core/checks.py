@@ -23,11 +23,16 @@ def gather_specs(specs: Sequence[PatchSpecs]) -> SpecTable:
     if not specs:
         return SpecTable(**SpecTable.empty(0, ndim=2))
     try:
-        names = (*PATCH_FIELDS, *TILE_FIELDS) if is_tile_specs(specs[0]) else PATCH_FIELDS
+        tiles = is_tile_specs(specs[0])
+        if any(is_tile_specs(spec) != tiles for spec in specs):
+            raise ShapeError("some patches say which part of them is kept and some do not; allowed: all or none")
+        names = (*PATCH_FIELDS, *TILE_FIELDS) if tiles else PATCH_FIELDS
         rows: Sequence[dict[str, object]] = specs  # type: ignore[assignment]
         columns = {name: np.array([row[name] for row in rows], order="F") for name in names}
     except KeyError as error:
         raise ShapeError(f"a patch lacks {error}; all must have the fields {', '.join(names)}") from None
+    except ShapeError:
+        raise
     except (TypeError, ValueError):
         raise ShapeError("patches differ in their number of axes; allowed are 2 or 3, the same for all") from None
     for name, column in columns.items():

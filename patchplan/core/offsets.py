@@ -15,10 +15,12 @@ from patchplan.core.specs import IntArray
 from patchplan.errors import ShapeError
 
 
-def check_index(index: int, n: int) -> None:
-    """Raise IndexError unless 0 <= index < n."""
+def check_index(index: int, n: int) -> int:
+    """Return the index as a plain int; raise IndexError unless 0 <= index < n."""
+    index = int(operator.index(index))
     if not 0 <= index < n:
         raise IndexError(f"patch index {index} is out of range: there are {n} patches (0 to {n - 1})")
+    return index
 
 
 def check_range(start: int, stop: int | None, n: int) -> tuple[int, int]:
@@ -56,9 +58,7 @@ class ImageOffsets:
 
     def locate(self, index: int) -> tuple[int, int, int]:
         """Return (data_idx, sample_idx, number within the sample) of a patch."""
-        index = operator.index(index)
-        if not 0 <= index < self.n_patches:
-            check_index(index, self.n_patches)
+        index = check_index(index, self.n_patches)
         data_idx = bisect_right(self.bounds, index) - 1
         sample_idx, within = divmod(index - self.bounds[data_idx], self.per_sample[data_idx])
         return data_idx, sample_idx, within
@@ -77,6 +77,8 @@ class ImageOffsets:
         bounds = np.array(self.bounds[images.start : images.stop + 1], np.int64)
         counts = np.diff(bounds.clip(start, stop))
         data_idx = np.repeat(np.arange(images.start, images.stop, dtype=np.int64), counts)
+        if all(n == 1 for n in self.samples[images.start : images.stop]):
+            return data_idx, np.zeros_like(data_idx)
         first = np.repeat(bounds[:-1], counts)
         per_sample = np.repeat(np.array(self.per_sample[images.start : images.stop], np.int64), counts)
         sample_idx = (np.arange(start, stop, dtype=np.int64) - first) // per_sample

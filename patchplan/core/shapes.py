@@ -4,6 +4,8 @@ import operator
 import reprlib
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from patchplan.core.axes import spatial_axes
 from patchplan.errors import ShapeError
 
@@ -38,7 +40,7 @@ def check_data_shapes(data_shapes: Sequence[Sequence[int]]) -> tuple[Shape, ...]
     >>> check_data_shapes([[1, 3, 64, 64]])
     ((1, 3, 64, 64),)
     """
-    shapes = tuple(_check_data_shape(i, shape) for i, shape in enumerate(data_shapes))
+    shapes = _sound(data_shapes) or tuple(_check_data_shape(i, shape) for i, shape in enumerate(data_shapes))
     if not shapes:
         raise ShapeError("there are no images: at least one data shape is needed")
     for i, shape in enumerate(shapes):
@@ -48,6 +50,17 @@ def check_data_shapes(data_shapes: Sequence[Sequence[int]]) -> tuple[Shape, ...]
                 i,
             )
     return shapes
+
+
+def _sound(data_shapes: Sequence[Sequence[int]]) -> tuple[Shape, ...]:
+    """Return shapes of which all is well, checked at once; nothing where they need a closer look."""
+    try:
+        table = np.array(data_shapes)
+    except (TypeError, ValueError):
+        return ()
+    if table.ndim != 2 or table.dtype.kind not in "iu" or table.shape[1] not in (4, 5):
+        return ()
+    return tuple(map(tuple, table.tolist())) if table.min() >= 1 and table.max() <= MAX_SIZE else ()
 
 
 def _check_data_shape(data_idx: int, shape: Sequence[int]) -> Shape:

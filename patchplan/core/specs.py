@@ -55,8 +55,8 @@ def is_tile_specs(specs: PatchSpecs) -> TypeGuard[TileSpecs]:
 class SpecTable:
     """Many specs as read-only int64 columns, one row per patch.
 
-    `data_idx`, `sample_idx` and `total_tiles` have shape (n,); the others (n, ndim) in (Z)YX order, each
-    axis contiguous in memory. The last four are None unless the patches are tiles.
+    `data_idx`, `sample_idx` and `total_tiles` have shape (n,); the others (n, ndim) in (Z)YX order, which may
+    be views of any memory layout. The last four are None unless the patches are tiles.
 
     Examples
     --------

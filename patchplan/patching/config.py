@@ -29,7 +29,7 @@ def _check_per_axis(minimum: int) -> Callable[[Any], Any]:
         plain = tuple(number for number in numbers if number is not None)
         if len(plain) < len(numbers) or (isinstance(value, list | tuple) and len(plain) not in (2, 3)):
             raise ValueError(
-                f"found {shown(value)}; allowed: a whole number of at least {minimum}, "
+                f"found {shown(value)}; allowed: a whole number from {minimum} to 2**62, "
                 "or a list of 2 (Y X) or 3 (Z Y X) of them"
             )
         return plain if isinstance(value, list | tuple) else plain[0]

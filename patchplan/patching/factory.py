@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from patchplan.patching.config import PatchingConfig
 from patchplan.patching.fixed import FixedConfig
 from patchplan.patching.fixed_random import FixedRandomConfig
+from patchplan.patching.problems import ConfigProblemsError, Problem, found, nearest, validated
 from patchplan.patching.protocol import Patching
 from patchplan.patching.random import RandomConfig
 from patchplan.patching.sequential import SequentialConfig
@@ -35,7 +36,23 @@ STRATEGIES: dict[str, type[PatchingConfig]] = {
 }
 """All strategies by name."""
 
-_adapter: TypeAdapter[PatchingConfig] = TypeAdapter(AnyPatchingConfig)
+
+def parse_config(values: Any) -> PatchingConfig:
+    """Return the checked config of a strategy, from a mapping with `name` and the strategy's keys.
+
+    Raises
+    ------
+    ConfigProblemsError
+        With every wrong key, type and value.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigProblemsError([Problem("", f"found {found(values)}; allowed: a mapping with name and its keys")])
+    name = values.get("name")
+    if not isinstance(name, str) or name not in STRATEGIES:
+        allowed = f"allowed: {', '.join(STRATEGIES)}{nearest(name, STRATEGIES)}"
+        raise ConfigProblemsError([Problem("name", f"found {found(name)}; {allowed}")])
+    config: PatchingConfig = validated(STRATEGIES[name], values)
+    return config
 
 
 def create_patching(
@@ -54,7 +71,7 @@ def create_patching(
     ------
     ShapeError
         If config and shapes do not fit.
-    pydantic.ValidationError
+    ConfigError
         If a mapping has a wrong key, type or value.
 
     Examples
@@ -64,4 +81,4 @@ def create_patching(
     """
     if isinstance(patching_config, PatchingConfig):
         return patching_config.create(data_shapes)
-    return _adapter.validate_python(dict(patching_config)).create(data_shapes)
+    return parse_config(patching_config).create(data_shapes)

@@ -96,8 +96,7 @@ class FixedPatching:
 
     def get_patch_spec(self, index: int) -> PatchSpecs:
         """Return one patch (or tile) as it was given."""
-        check_index(index, self.n_patches)
-        return self.specs[index]
+        return self.specs[check_index(index, self.n_patches)]
 
     def get_patch_specs(self, start: int = 0, stop: int | None = None) -> SpecTable:
         """Return the patches [start, stop) as columns."""

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal
 
-import numpy as np
-
 from patchplan.core.offsets import check_index, check_range
+from patchplan.core.seeds import Seed, seed_sequence
 from patchplan.core.shapes import PerAxis
 from patchplan.core.specs import PatchSpecs, SpecTable
 from patchplan.patching.config import SeededConfig
@@ -53,9 +52,9 @@ class FixedRandomPatching:
         self,
         data_shapes: Sequence[Sequence[int]],
         patch_size: PerAxis,
-        seed: int | np.random.SeedSequence | None = None,
+        seed: Seed = None,
     ) -> None:
-        self._seed = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+        self._seed = seed_sequence(seed)
         self._stream = RandomPatching(data_shapes, patch_size, self._seed)
         self.data_shapes = self._stream.data_shapes
         self.patch_size = self._stream.patch_size
@@ -73,7 +72,7 @@ class FixedRandomPatching:
 
     def get_patch_spec(self, index: int) -> PatchSpecs:
         """Return one patch."""
-        check_index(index, self.n_patches)
+        index = check_index(index, self.n_patches)
         return self._stream.spec_at(index, self._all().coords[index])
 
     def get_patch_specs(self, start: int = 0, stop: int | None = None) -> SpecTable:

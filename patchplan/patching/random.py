@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from patchplan.core.offsets import ImageOffsets, check_range
+from patchplan.core.seeds import Seed, seed_sequence
 from patchplan.core.shapes import PerAxis, check_data_shapes, per_axis
 from patchplan.core.specs import IntArray, PatchSpecs, SpecTable
 from patchplan.patching.config import SeededConfig
@@ -53,18 +54,15 @@ class RandomPatching:
         self,
         data_shapes: Sequence[Sequence[int]],
         patch_size: PerAxis,
-        seed: int | np.random.SeedSequence | None = None,
+        seed: Seed = None,
     ) -> None:
         self.data_shapes = check_data_shapes(data_shapes)
         self.patch_size = per_axis("patch_size", patch_size, len(self.data_shapes[0]) - 2, minimum=1)
-        counts = [
-            prod(-(-size // patch) for size, patch in zip(shape[2:], self.patch_size, strict=True))
-            for shape in self.data_shapes
-        ]
-        self._offsets = ImageOffsets([shape[0] for shape in self.data_shapes], counts)
         sizes = np.array([shape[2:] for shape in self.data_shapes], dtype=np.int64)
+        tiles = -(-sizes // self.patch_size)
+        self._offsets = ImageOffsets([shape[0] for shape in self.data_shapes], list(map(prod, tiles.tolist())))
         self._last_coords = np.maximum(sizes - self.patch_size, 0)
-        self._rng = np.random.default_rng(seed)
+        self._rng = np.random.default_rng(seed_sequence(seed))
 
     @property
     def n_patches(self) -> int:

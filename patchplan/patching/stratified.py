@@ -11,6 +11,7 @@ from patchplan.core.axes import spatial_axes
 from patchplan.core.cells import CellGrid, Cells
 from patchplan.core.offsets import ImageOffsets, check_range
 from patchplan.core.regions import Probs, Regions, Runs
+from patchplan.core.seeds import Seed, seed_sequence
 from patchplan.core.shapes import PerAxis, Shape, check_data_shapes, per_axis
 from patchplan.core.specs import PatchSpecs, SpecTable
 from patchplan.errors import ShapeError
@@ -61,7 +62,7 @@ class StratifiedPatching:
         self,
         data_shapes: Sequence[Sequence[int]],
         patch_size: PerAxis,
-        seed: int | np.random.SeedSequence | None = None,
+        seed: Seed = None,
     ) -> None:
         self.data_shapes = check_data_shapes(data_shapes)
         self.patch_size = per_axis("patch_size", patch_size, len(self.data_shapes[0]) - 2, minimum=1)
@@ -74,7 +75,7 @@ class StratifiedPatching:
         # Numbers the samples over all images, as if each had one patch.
         self._samples = ImageOffsets([shape[0] for shape in self.data_shapes], [1] * len(sizes))
         self._known_runs: Runs | None = None
-        self._rng = np.random.default_rng(seed)
+        self._rng = np.random.default_rng(seed_sequence(seed))
 
     @property
     def n_patches(self) -> int:

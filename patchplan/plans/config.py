@@ -1,17 +1,16 @@
 """The YAML config: reading it, and saying what is wrong with it in the user's words."""
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from patchplan.core.shapes import shown
 from patchplan.errors import ConfigError
-from patchplan.patching.factory import STRATEGIES, AnyPatchingConfig
+from patchplan.patching.factory import STRATEGIES, AnyPatchingConfig, parse_config
+from patchplan.patching.problems import ConfigProblemsError, Problem, found, keys_of, unknown_key
 
 MAX_CONFIG_BYTES = 1 << 16
 OVERLAP_KEYS = {"overlaps", "halo", "stride"}
@@ -75,41 +74,35 @@ class ConfigText:
         ConfigError
             With one line per wrong key: source, line, key, found, allowed.
         """
-        patching = self.values.get("patching")
-        if isinstance(patching, Mapping) and patching.get("name") not in list(STRATEGIES):  # pydantic would repr() it
-            raise ConfigError(self._describe({"type": "union_tag_invalid", "loc": ("patching",), "input": patching}))
+        problems = [self._line((problem.key,), problem) for problem in self._beside_patching()]
         try:
-            return PlanConfig.model_validate(self.values)
-        except ValidationError as error:
-            problems = dict.fromkeys(self._describe(problem) for problem in error.errors())
-            raise ConfigError("\n".join(problems)) from None
+            patching = parse_config(self.values["patching"]) if "patching" in self.values else None
+        except ConfigProblemsError as error:
+            problems += [
+                self._line(("patching", *([problem.key] if problem.key else [])), problem) for problem in error.problems
+            ]
+        if problems:
+            raise ConfigError("\n".join(problems))
+        return PlanConfig.model_validate(self.values | {"patching": patching})
 
-    def _describe(self, problem: Any) -> str:
-        kind, found = problem["type"], problem["input"]
-        place: Place = tuple(part for i, part in enumerate(problem["loc"]) if not (i == 1 and part in STRATEGIES))
-        if kind in ("union_tag_invalid", "union_tag_not_found"):
-            place = (*place, "name")
-            name = found.get("name") if isinstance(found, Mapping) else None
-            text = f"found {_shown(name)}; allowed: {', '.join(STRATEGIES)}{_nearest(name, STRATEGIES)}"
-        elif kind == "extra_forbidden":
-            known = self._known_keys(place[:-1])
-            text = f"unknown key{_nearest(place[-1], known)}; allowed: {', '.join(known)}"
-            if len(place) > 1:
-                text += f" (name: {self.values['patching']['name']})"
-            elif any(place[-1] in config.model_fields for config in STRATEGIES.values()):
-                text += "; keys of the strategy stand under patching"
-        elif kind == "missing" and place == ("patching",):
-            text = f"no strategy given; allowed: {', '.join(STRATEGIES)}. Use -c CONFIG, or --strategy"
-        elif kind == "missing":
-            text = "missing, but needed"
-        elif kind == "value_error":
-            text = str(problem["ctx"]["error"])
-            key, _, rest = text.partition(": ")
-            if (*place, key) in self.lines:
-                place, text = (*place, key), rest
-        else:
-            text = f"found {_shown(found)}; {problem['msg'][0].lower()}{problem['msg'][1:]}"
-        return f"{self._where(place)}: {text}"
+    def _beside_patching(self) -> Iterator[Problem]:
+        """Find what is wrong outside the strategy."""
+        known = list(PlanConfig.model_fields)
+        of_strategies = {key for config in STRATEGIES.values() for key in keys_of(config)}
+        for key in self.values:
+            if key not in known:
+                hint = "; keys of the strategy stand under patching" if key in of_strategies else ""
+                yield unknown_key(key, known, hint)
+        axes = self.values.get("axes")
+        if axes is not None and not isinstance(axes, str):
+            yield Problem("axes", f"found {found(axes)}; allowed: letters, such as ZYX")
+        if "patching" not in self.values:
+            yield Problem(
+                "patching", f"no strategy given; allowed: {', '.join(STRATEGIES)}. Use -c CONFIG, or --strategy"
+            )
+
+    def _line(self, place: Place, problem: Problem) -> str:
+        return f"{self._where(place)}: {problem.text}"
 
     def _where(self, place: Place) -> str:
         """Name a key as the user wrote it: as an option, or by file and line."""
@@ -123,12 +116,6 @@ class ConfigText:
         )
         shown = place[1:] if self.bare else place
         return f"{self.source}{line}" + (f": {_dotted(shown)}" if shown else "")
-
-    def _known_keys(self, place: Place) -> list[str]:
-        if not place:
-            return list(PlanConfig.model_fields)
-        config = STRATEGIES[self.values["patching"]["name"]]
-        return [name for name, info in config.model_fields.items() if not info.exclude]
 
 
 def read_config(path: Path) -> ConfigText:
@@ -146,9 +133,7 @@ def read_config(path: Path) -> ConfigText:
     except Exception as error:  # PyYAML lets IndexError, KeyError and AttributeError of its constructors through
         raise ConfigError(f"{path}: no valid YAML: {_one_line(error)}") from None
     if not isinstance(values, dict):
-        raise ConfigError(
-            f"{path}: found {_shown(values)}; allowed: a mapping with patching, or with name and its keys"
-        )
+        raise ConfigError(f"{path}: found {found(values)}; allowed: a mapping with patching, or with name and its keys")
     lines = _key_lines(node, path)
     hidden = next((place for place in lines if place[-1] == "fixed_patch_specs"), None)
     if hidden is not None:
@@ -195,20 +180,9 @@ def _key_lines(document: Any, path: Path) -> dict[Place, int]:
     return lines
 
 
-def _nearest(word: object, known: Iterable[str]) -> str:
-    if not isinstance(word, str) or len(word) > 100:
-        return ""
-    near = difflib.get_close_matches(str(word), list(known), n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
-
-
 def _dotted(place: Place) -> str:
     return ".".join(str(part) for part in place) or "config"
 
 
-def _shown(value: object) -> str:
-    return "nothing" if value is None else shown(value)
-
-
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    return " ".join(str(error).replace('in "<unicode string>", ', "at ").split())[:300]

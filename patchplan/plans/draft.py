@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from patchplan.errors import ShapeError
+from patchplan.errors import PlanError, ShapeError
 from patchplan.images import ImageSource
 from patchplan.patching.config import PatchingConfig
 from patchplan.patching.fixed import FixedConfig
@@ -36,7 +36,10 @@ class Draft:
         try:
             return config.create([source.data_shape for source in self.sources])
         except ShapeError as error:
-            raise (error if error.data_idx is None else error.named(self.sources[error.data_idx].uri)) from None
+            named = error if error.data_idx is None else error.named(self.sources[error.data_idx].uri)
+            if isinstance(config, FixedConfig) and config.table is not None:
+                raise PlanError(f"{config.table}: {named}") from None
+            raise named from None
 
     @property
     def n_rows(self) -> int:

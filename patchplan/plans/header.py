@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from patchplan.core.shapes import MAX_SIZE
 from patchplan.errors import PlanError
 
 SCHEMA_VERSION = 1
@@ -64,7 +65,8 @@ class Header(BaseModel):
         patching = self.config.get("patching")
         if not isinstance(patching, dict) or not isinstance(patching.get("name"), str):
             raise ValueError("config: patching has no name")
-        if not self.rows and (patching["name"] not in FOLLOW_FROM_HEADER or self.n_rows != self.n_patches):
+        follows = patching["name"] in FOLLOW_FROM_HEADER and self.epochs is None and self.n_rows == self.n_patches
+        if not self.rows and not follows:
             raise ValueError(f"rows: a {patching['name']} plan of {self.n_rows} rows does not follow from its header")
         return self
 
@@ -73,8 +75,10 @@ class Header(BaseModel):
         for data_idx, image in enumerate(self.images):
             if image.data_idx != data_idx:
                 raise ValueError(f"images: entry {data_idx} has data_idx {image.data_idx}")
-            if len(image.data_shape) != self.ndim + 2 or min(image.data_shape) < 1:
+            if len(image.data_shape) != self.ndim + 2 or not all(1 <= n <= MAX_SIZE for n in image.data_shape):
                 raise ValueError(f"images: data shape {image.data_shape} of entry {data_idx} is not {self.ndim}-D")
+        if sum(image.n_patches for image in self.images) != self.n_patches:
+            raise ValueError(f"n_patches: {self.n_patches} is not the sum over the images")
         return self
 
     def to_json(self) -> str:
@@ -102,4 +106,5 @@ def parse_header(text: str | bytes, source: str) -> Header:
                 f"{version('patchplan')}; allowed: {SCHEMA_VERSION}. Update patchplan, or plan again"
             ) from None
         message = problem["msg"].removeprefix("Value error, ")
-        raise PlanError(f"{source}: the header is damaged: {place}: {message}") from None
+        where = f"{place}: " if place else ""
+        raise PlanError(f"{source}: the header is damaged: {where}{message}") from None

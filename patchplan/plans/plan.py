@@ -4,68 +4,21 @@ import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from patchplan.core.checks import check_values
 from patchplan.core.offsets import check_range
 from patchplan.core.specs import SpecTable
-from patchplan.errors import PlanError, ShapeError
+from patchplan.errors import PlanError
 from patchplan.images import ImageInfo, ImageSource, reopen
 from patchplan.patching.factory import create_patching
 from patchplan.patching.protocol import Patching
 from patchplan.plans.header import Header, ImageRecord
-from patchplan.plans.tables import csv, json, parquet
 from patchplan.plans.tables.columns import check_rows, schema_of, split_rows, table_schema, to_batch, to_specs
+from patchplan.plans.tables.rows import Rows, open_rows
 
-SUFFIXES: dict[str, ModuleType] = {".parquet": parquet, ".csv": csv, ".json": json}
 BATCH_ROWS = 1 << 18
-
-
-class Rows(Protocol):
-    """Rows of a table file."""
-
-    header: Header | None
-    names: list[str]
-    n_rows: int
-
-    def read(self, start: int, stop: int, schema: pa.Schema) -> pa.Table:
-        """Return the rows [start, stop)."""
-
-    def extremes(self, schema: pa.Schema) -> pa.Table:
-        """Return rows with the smallest and largest entries of each column, as far as they cost nothing to find."""
-
-
-def check_suffix(path: Path) -> str:
-    """Return the suffix of a plan or table; raise PlanError for a format that we do not know."""
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise PlanError(f"{path}: found suffix {path.suffix or 'none'!r}; allowed: {', '.join(SUFFIXES)}")
-    return suffix
-
-
-def open_rows(path: Path) -> Rows:
-    """Open a table, with or without a header.
-
-    Raises
-    ------
-    PlanError
-        If it is missing, of another format, or damaged.
-    """
-    suffix = check_suffix(path)
-    readers: dict[str, Any] = {".parquet": parquet.ParquetRows, ".csv": csv.CsvRows, ".json": json.JsonRows}
-    try:
-        if path.is_dir():
-            raise PlanError(f"{path}: is a folder, not a plan")
-        if not path.exists():
-            raise PlanError(f"{path}: there is no such file")
-        rows: Rows = readers[suffix](path)
-    except OSError as error:
-        raise PlanError(f"{error.filename or path}: cannot be read: {error.strerror or error}") from None
-    return rows
 
 
 class Plan:
@@ -87,19 +40,15 @@ class Plan:
             else table_schema(header.ndim, tiles=tiles, extra=extra)
         )
 
-    def check_extremes(self) -> None:
-        """Refuse early what no image can hold; every row is checked against its own image when it is read."""
-        patch_columns = self.schema.names[: 3 + 2 * self.header.ndim]
-        largest = tuple(max(sizes) for sizes in zip(*self.data_shapes, strict=True))
-        if not self.header.rows:
-            return
-        edges = self._rows.extremes(self.schema).select(patch_columns)
-        try:
-            check_rows(edges, [largest] * len(self.images), str(self.path))
-        except PlanError:
-            for _ in self.batches():
-                pass  # reading them names the row
-            raise
+    def check(self) -> None:
+        """Refuse a header that contradicts itself, and rows that do not fit its images.
+
+        Rows of a plan larger than one batch are checked when they are read, not here.
+        """
+        if self.header.config["patching"]["name"] != "fixed":
+            _ = self.patching
+        if self.n_rows <= BATCH_ROWS:
+            self.table()
 
     @property
     def images(self) -> tuple[ImageRecord, ...]:
@@ -131,12 +80,12 @@ class Plan:
             patching = create_patching(self.data_shapes, config)
         except ValueError as error:
             raise PlanError(f"{self.path}: the strategy cannot be rebuilt: {error}") from None
-        if not self.header.rows:
-            found = patching.n_patches, patching.get_patch_specs(0, 0).is_tiles
-            if found != (self.header.n_patches, self.header.tiles):
-                raise PlanError(
-                    f"{self.path}: the strategy gives {found[0]} patches, but the header says {self.n_patches}"
-                )
+        counts = [len(patching.get_patch_indices(data_idx)) for data_idx in range(len(self.images))]
+        if counts != [image.n_patches for image in self.images]:
+            found = f"{patching.n_patches} patches in {len(counts)} images"
+            raise PlanError(f"{self.path}: its config gives {found}, which is not what its header says of the images")
+        if patching.get_patch_specs(0, 0).is_tiles != self.header.tiles:
+            raise PlanError(f"{self.path}: its config and its header disagree whether the patches are tiles")
         return patching
 
     def image_path(self, data_idx: int) -> Path:
@@ -177,8 +126,11 @@ class Plan:
         return to_specs(self.table(start, stop))
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[pa.Table]:
-        """Return all rows in pieces."""
-        return (self.table(start, stop) for start, stop in split_rows(0, self.n_rows, size))
+        """Return all rows in pieces of at most `size`."""
+        if not self.header.rows:
+            return (self.table(start, stop) for start, stop in split_rows(0, self.n_rows, size))
+        pieces = self._rows.pieces(size, self.schema)
+        return (check_rows(piece, self.data_shapes, str(self.path)) for piece in pieces)
 
     def __len__(self) -> int:
         return self.n_rows
@@ -209,31 +161,5 @@ def open_plan(path: str | os.PathLike[str], root: str | os.PathLike[str] | None 
     if rows.n_rows != (rows.header.n_rows if rows.header.rows else 0):
         raise PlanError(f"{path}: found {rows.n_rows} rows, but the header says {rows.header.n_rows}")
     plan = Plan(path, rows.header, rows, None if root is None else Path(root))
-    plan.check_extremes()
+    plan.check()
     return plan
-
-
-def read_table(path: Path) -> SpecTable:
-    """Return the specs of a plan or of a table made by hand, in the order of its rows.
-
-    Raises
-    ------
-    PlanError
-        If it is missing, damaged, or lacks a column; a missing `index` is no harm.
-    """
-    rows = open_rows(path)
-    if rows.header is not None:
-        return open_plan(path).specs()
-    if not rows.n_rows:
-        raise PlanError(f"{path}: the table has no rows")
-    schema = schema_of(["index", *(name for name in rows.names if name != "index")], str(path))
-    if "index" not in rows.names:
-        schema = schema.remove(schema.get_field_index("index"))
-    table = rows.read(0, rows.n_rows, schema)
-    for name in schema.names:
-        if table.column(name).null_count:
-            raise PlanError(f"{path}: column {name} has {table.column(name).null_count} empty fields")
-    try:
-        return check_values(to_specs(table))
-    except ShapeError as error:
-        raise PlanError(f"{path}: {error}") from None

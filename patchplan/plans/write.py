@@ -10,10 +10,11 @@ import pyarrow as pa
 from patchplan.errors import PlanError
 from patchplan.patching.protocol import Patching
 from patchplan.plans.header import Header
-from patchplan.plans.plan import BATCH_ROWS, check_suffix
+from patchplan.plans.plan import BATCH_ROWS
 from patchplan.plans.publish import published
 from patchplan.plans.tables import csv, json, parquet
-from patchplan.plans.tables.columns import split_rows, table_schema, to_batch
+from patchplan.plans.tables.columns import EXTRA_TYPES, split_rows, table_schema, to_batch
+from patchplan.plans.tables.rows import check_suffix
 
 MAX_ROWS = {".parquet": 10**11, ".csv": 10**9, ".json": json.MAX_ROWS}
 """More rows than these fill a disk rather than a plan: a small broken file may claim any size."""
@@ -22,7 +23,15 @@ Progress = Callable[[int, int], None]
 """Called with rows done and rows in all."""
 
 
-def write_plan(path: Path, header: Header, passes: Iterable[Patching], progress: Progress | None = None) -> None:
+def write_plan(
+    path: Path,
+    header: Header,
+    passes: Iterable[Patching],
+    *,
+    carried: pa.Table | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> None:
     """Write a plan; where it says so, with the rows of one pass over each strategy given.
 
     Parameters
@@ -31,6 +40,10 @@ def write_plan(path: Path, header: Header, passes: Iterable[Patching], progress:
         Suffix .parquet, .csv or .json.
     passes : iterable of Patching
         One strategy, or one per epoch.
+    carried : pyarrow.Table, optional
+        Columns of the table that the patches come from, such as `index` and `split`.
+    overwrite : bool
+        Whether to replace a plan.
 
     Raises
     ------
@@ -39,15 +52,16 @@ def write_plan(path: Path, header: Header, passes: Iterable[Patching], progress:
     PlanError
         If the format cannot hold that many rows.
     """
-    schema = table_schema(header.ndim, tiles=header.tiles, extra=[] if header.epochs is None else ["epoch"])
-    batches = _batches(header, passes, progress) if header.rows else iter(())
+    extra = [] if carried is None else [name for name in EXTRA_TYPES if name in carried.schema.names]
+    schema = table_schema(header.ndim, tiles=header.tiles, extra=extra if header.epochs is None else ["epoch"])
+    batches = _batches(header, passes, carried, progress) if header.rows else iter(())
     suffix = check_suffix(path)
     if header.rows and header.n_rows > MAX_ROWS[suffix]:
         raise PlanError(
             f"{path}: {header.n_rows:,} rows are too many for {suffix}; allowed are {MAX_ROWS[suffix]:,}. "
             "Use .parquet, a larger patch, or (sequential, tiled, whole) --no-rows"
         )
-    with published(*files_of(path)) as partials:
+    with published(files_of(path), overwrite=overwrite) as partials:
         write: Any = {".parquet": parquet.write, ".csv": csv.write, ".json": json.write}[suffix]
         write(*partials, header, schema, batches)
 
@@ -57,12 +71,18 @@ def files_of(path: Path) -> list[Path]:
     return [path, csv.header_path(path)] if check_suffix(path) == ".csv" else [path]
 
 
-def _batches(header: Header, passes: Iterable[Patching], progress: Progress | None) -> Iterator[pa.RecordBatch]:
+def _batches(
+    header: Header, passes: Iterable[Patching], carried: pa.Table | None, progress: Progress | None
+) -> Iterator[pa.RecordBatch]:
     done = 0
-    for number, patching in enumerate(passes):
-        epoch = None if header.epochs is None else number
+    for epoch, patching in enumerate(passes):
         for start, stop in split_rows(0, header.n_patches, BATCH_ROWS):
-            yield to_batch(patching.get_patch_specs(start, stop), np.arange(start, stop), epoch)
+            columns: dict[str, Any] = {"index": np.arange(start, stop)}
+            if carried is not None:
+                columns |= {name: carried.column(name)[start:stop].combine_chunks() for name in carried.schema.names}
+            if header.epochs is not None:
+                columns["epoch"] = np.full(stop - start, epoch)
+            yield to_batch(patching.get_patch_specs(start, stop), columns.pop("index"), columns)
             done += stop - start
             if progress is not None:
                 progress(done, header.n_rows)

@@ -50,7 +50,7 @@ BAD = {
     ),
     "size-zero": (
         ("a.npy", "--strategy", "tiled", "--patch-size", "0"),
-        r"--patch-size: found 0; allowed: a whole number of at least 1",
+        r"--patch-size: found 0; allowed: a whole number from 1",
     ),
     "overlap-too-large": (
         ("a.npy", "--strategy", "tiled", "--patch-size", "16", "--overlaps", "16"),

@@ -110,7 +110,9 @@ def test_options_go_over_the_file_and_name_themselves_in_errors(tmp_path):
             id="epochs-fixed_random",
         ),
         pytest.param(
-            {"patching": {"name": "random"}, "epochs": 0}, r"--epochs: found 0; allowed: at least 1", id="epochs-0"
+            {"patching": {"name": "random"}, "epochs": 0},
+            r"--epochs: found 0; allowed: a whole number from 1",
+            id="epochs-0",
         ),
         pytest.param(
             {"patching": {"name": "random"}, "rows": False},

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patchplan.errors import PlanError
-from patchplan.plans.plan import open_plan, read_table
+from patchplan.plans.given import read_given
+from patchplan.plans.plan import open_plan
 from tests.plans.making import beside, make_plan, use
 
 FILES = [f"{rows}/plan{end}" for rows in ("rows", "bare") for end in (".parquet", ".csv", ".csv.json", ".json")]
@@ -69,7 +70,7 @@ def test_flipped_bytes_give_a_plan_error_or_a_plan(folder, name, data):
 def test_any_bytes_under_a_plans_name_give_a_plan_error(tmp_path_factory, suffix, start, junk):
     path = tmp_path_factory.getbasetemp() / f"junk{suffix}"
     path.write_bytes(start + junk)
-    for read in (open_plan, read_table):
+    for read in (open_plan, read_given):
         with pytest.raises(PlanError, match=r"junk\.(csv|json|parquet): "):
             read(path)
 

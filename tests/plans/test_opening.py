@@ -234,7 +234,7 @@ BAD_ROWS = [
         set_first("crop_size", [-1, 4]), r"patch 0: crop_size is \[-1, 4\]; allowed are 1 to", id="crop_size-negative"
     ),
     case(set_first("total_tiles", 0), r"patch 0: total_tiles is 0; allowed are 1 to", id="total_tiles-zero"),
-    case(set_first("sample_idx", None), r"column sample_idx has 1 empty fields", id="null"),
+    case(set_first("sample_idx", None), r"column sample_idx has 1 empty", id="null"),
     case(
         lambda rows: [row.update(sample_idx="x") for row in rows],
         r"no table of specs|cannot be read|column sample_idx",
@@ -290,9 +290,28 @@ def test_bytes_are_no_index(tmp_path):
 @pytest.mark.parametrize("n", [0, 3, 5], ids=["none", "fewer", "more"])
 def test_another_number_of_rows_than_the_header_says(tmp_path, n, suffix, request):
     path = make_plan(tmp_path, suffix)
-    edit(path, header=lambda h: h.update(n_rows=n, n_patches=n))
+    edit(path, header=lambda h: h.update(n_rows=n))
     with pytest.raises(PlanError, match=rf"found 4 rows, but the header says {n}"):
         use(path)
+
+
+CONTRADICTIONS = {
+    "patch_size": lambda h: h["config"]["patching"].update(patch_size=[7, 7]),
+    "samples": lambda h: h["images"][0].update(data_shape=[2, 1, 100, 80]),
+    "n_patches": lambda h: h.update(n_patches=0),
+    "image-n_patches": lambda h: (h.update(n_patches=9), h["images"][0].update(n_patches=9)),
+    "tiles": lambda h: h.update(tiles=not h["tiles"]),
+    "size": lambda h: h["images"][0].update(data_shape=[1, 1, 10**30, 80]),
+}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("damage", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
+def test_a_header_that_contradicts_itself_is_refused_though_there_are_rows(tmp_path, damage, suffix):
+    path = make_plan(tmp_path, suffix)
+    edit(path, header=damage)
+    with pytest.raises(PlanError, match=r"its (config|header)|the header is damaged|cannot be rebuilt"):
+        open_plan(path)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -112,7 +112,7 @@ BAD_TABLES: dict[str, tuple[str, bytes, str]] = {
     "unknown-column": ("t.csv", CSV.replace("\n", ",name\n").encode() + b"0,0,1,1,8,8,a\n", r"unknown name"),
     "semicolons": ("t.csv", CSV.replace(",", ";").encode() + b"0;0;1;1;8;8\n", r"missing data_idx"),
     "half-a-tile": ("t.json", json.dumps([{**PATCHES[0], "crop_size": [8, 8]}]).encode(), r"missing crop_coords_y"),
-    "empty-field": ("t.csv", CSV.encode() + b"0,0,,1,8,8\n", r"column coords_y has 1 empty fields"),
+    "empty-field": ("t.csv", CSV.encode() + b"0,0,,1,8,8\n", r"column coords_y has 1 empty"),
     "fraction": ("t.csv", CSV.encode() + b"0,0,1.5,1,8,8\n", r"no table of specs: .*1\.5"),
     "word": ("t.csv", CSV.encode() + b"0,0,one,1,8,8\n", r"no table of specs: .*one"),
     "too-few-fields": ("t.csv", CSV.encode() + b"0,0,1\n", r"Expected 6 columns, got 3"),

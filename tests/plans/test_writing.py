@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from patchplan import api
-from patchplan.errors import OutputError, PatchplanError, PlanError
+from patchplan.errors import ConfigError, OutputError, PatchplanError, PlanError
 from patchplan.plans.plan import open_plan
 from tests.plans.making import SUFFIXES, beside, files_of, make_image, make_plan
 
@@ -116,9 +116,8 @@ def test_an_existing_plan_is_kept_unless_told_otherwise(tmp_path, suffix):
 
 
 def test_a_file_beside_a_csv_is_not_taken_for_its_header_and_replaced(tmp_path):
-    """A JSON plan named a.csv.json stands where the CSV plan a.csv would put its header."""
     image = make_image(tmp_path / "image.npy")
-    api.plan(image, tmp_path / "a.csv.json", config=MANY)
+    (tmp_path / "a.csv.json").write_text("mine")
     before = files_of(tmp_path)
     with pytest.raises(OutputError, match=r"a\.csv\.json: exists already; use --overwrite"):
         api.plan(image, tmp_path / "a.csv", config=MANY)
@@ -145,10 +144,48 @@ def test_a_suffix_that_is_no_format(tmp_path, name):
         api.plan(make_image(tmp_path / "a.npy"), tmp_path / name, config=MANY)
 
 
-def test_a_folder_in_the_way_of_the_partial_file(tmp_path):
-    (tmp_path / "p.json.partial").mkdir()
-    with pytest.raises(OutputError, match=r"p\.json: cannot be written: Is a directory"):
-        api.plan(make_image(tmp_path / "a.npy"), tmp_path / "p.json", config=MANY)
+def test_a_partial_file_of_the_user_is_left_alone(tmp_path):
+    (tmp_path / "p.json.partial").write_text("mine")
+    api.plan(make_image(tmp_path / "a.npy"), tmp_path / "p.json", config=MANY)
+    assert (tmp_path / "p.json.partial").read_text() == "mine"
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_two_runs_on_one_output_leave_a_whole_plan_of_one_of_them(tmp_path, suffix):
+    """The later to finish finds the name taken and says so; with --overwrite it replaces the plan."""
+    make_image(tmp_path / "a.npy", (20_000, 20_000))
+    code = f"from patchplan import plan; plan('a.npy', 'p{suffix}', patching=dict(name='tiled', patch_size=PATCH)"
+    calls = [f"{code})".replace("PATCH", "20"), f"{code}, overwrite=True)".replace("PATCH", "25")]
+    runs = [
+        subprocess.Popen([sys.executable, "-c", call], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        for call in calls
+    ]
+    said = [run.communicate()[1] for run in runs]
+    assert runs[1].returncode == 0, said[1]
+    assert runs[0].returncode == 0 or "exists already" in said[0]
+    plan = open_plan(tmp_path / f"p{suffix}")
+    assert plan.n_rows in (800**2, 1000**2)
+    assert sum(len(piece) for piece in plan.batches()) == plan.n_rows
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_what_is_read_for_a_plan_is_not_replaced_by_it(tmp_path):
+    config, table = tmp_path / "c.json", tmp_path / "t.csv"
+    make_image(tmp_path / "a.npy")
+    config.write_text('{"name": "whole"}')
+    table.write_text("data_idx,sample_idx,coords_y,coords_x,patch_size_y,patch_size_x\n0,0,0,0,8,8\n")
+    before = files_of(tmp_path)
+    for path, options in ((config, {"config": config}), (table, {"patching": {"name": "fixed", "table": str(table)}})):
+        with pytest.raises(OutputError, match=r"is read for this plan; give the plan another name"):
+            api.plan(tmp_path / "a.npy", path, overwrite=True, **options)
+    with pytest.raises(OutputError, match=r"p\.csv\.json: is a name for the header of a CSV plan"):
+        api.plan(tmp_path / "a.npy", tmp_path / "p.csv.json", config=MANY)
+    assert files_of(tmp_path) == before
+
+
+def test_an_object_that_is_no_number_of_epochs(tmp_path):
+    with pytest.raises(ConfigError, match=r"--epochs: found '3'; allowed: a whole number from 1"):
+        api.plan(tmp_path / "a.npy", dry_run=True, config={"name": "random", "patch_size": 8}, epochs="3")  # type: ignore[arg-type]
 
 
 def test_a_name_that_no_file_can_have(tmp_path):
@@ -170,8 +207,8 @@ def test_a_dry_run_writes_nothing_and_needs_no_output(tmp_path):
 def test_a_kill_while_writing_leaves_nothing_under_the_name_and_the_next_run_works(tmp_path, suffix):
     image, plan = make_image(tmp_path / "a.npy", (40_000, 40_000)), tmp_path / f"p{suffix}"
     run = subprocess.Popen([sys.executable, "-c", CODE, plan.name], cwd=tmp_path)
-    partial, deadline = tmp_path / f"p{suffix}.partial", time.monotonic() + 60
-    while not (partial.exists() and partial.stat().st_size > 1000):
+    deadline = time.monotonic() + 60
+    while not any(partial.stat().st_size > 1000 for partial in tmp_path.glob(f"p{suffix}.*.partial")):
         assert run.poll() is None, "the run ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.005)

@@ -1,6 +1,7 @@
 """Between spec tables and the flat columns of a file: `coords` (n, ndim) is `coords_y`, `coords_x`, ..."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,9 @@ from patchplan.errors import PlanError, ShapeError
 
 EXTRA_TYPES = {"split": pa.string(), "fold": pa.int64(), "epoch": pa.int64(), "weight": pa.float64()}
 """Columns that only some plans have, after the specs."""
+
+CARRIED = ("index", *EXTRA_TYPES)
+"""Columns that say more of a patch than where it is."""
 
 
 def flat_names(field: str, ndim: int) -> list[str]:
@@ -58,16 +62,14 @@ def schema_of(names: Sequence[str], source: str) -> pa.Schema:
     return schema
 
 
-def to_batch(specs: SpecTable, index: IntArray, epoch: int | None = None) -> pa.RecordBatch:
-    """Return specs as flat columns, without copying where an axis is contiguous."""
-    columns: dict[str, IntArray] = {"index": index}
+def to_batch(specs: SpecTable, index: object, beside: Mapping[str, object] | None = None) -> pa.RecordBatch:
+    """Return specs as flat columns, without copying where an axis is contiguous; `index` first, `beside` last."""
+    columns: dict[str, Any] = {}
     for field, column in specs.columns().items():
         axes = column.T if field in AXIS_FIELDS else [column]
         columns |= zip(flat_names(field, specs.ndim), axes, strict=True)
-    if epoch is not None:
-        columns["epoch"] = np.full(len(specs), epoch, np.int64)
-    arrays = [pa.array(np.ascontiguousarray(column)) for column in columns.values()]
-    return pa.RecordBatch.from_arrays(arrays, names=list(columns))
+    arrays = {name: pa.array(np.ascontiguousarray(column)) for name, column in columns.items()}
+    return pa.RecordBatch.from_pydict({"index": index, **arrays, **(beside or {})})
 
 
 def to_specs(table: pa.Table | pa.RecordBatch) -> SpecTable:
@@ -89,16 +91,21 @@ def check_rows(table: pa.Table, data_shapes: Sequence[Shape], source: str) -> pa
     PlanError
         Naming file, row, column, found and allowed.
     """
-    for name in table.schema.names:
-        if table.column(name).null_count:
-            raise PlanError(f"{source}: column {name} has {table.column(name).null_count} empty fields")
-    for name in ("index", "fold", "epoch"):
-        if name in table.schema.names and len(table) and (lowest := pc.min(table.column(name)).as_py()) < 0:
-            raise PlanError(f"{source}: column {name} has {lowest}; allowed are 0 and more")
+    check_filled(table, source)
     try:
         check_inside(check_values(to_specs(table)), data_shapes)
     except ShapeError as error:
         raise PlanError(f"{source}: {error}") from None
+    return table
+
+
+def check_filled(table: pa.Table, source: str) -> pa.Table:
+    """Return the table unless a field is empty, or a number that counts is negative (PlanError)."""
+    for name in table.schema.names:
+        if table.column(name).null_count:
+            raise PlanError(f"{source}: column {name} has {table.column(name).null_count} empty (or NaN) fields")
+        if name in ("index", "fold", "epoch") and len(table) and (lowest := pc.min(table.column(name)).as_py()) < 0:
+            raise PlanError(f"{source}: column {name} has {lowest}; allowed are 0 and more")
     return table
 
 

@@ -16,6 +16,11 @@ from patchplan.plans.header import Header, parse_header
 READ_BLOCK = 8 << 20
 
 
+def is_header(path: Path) -> bool:
+    """Tell whether a name is that of a CSV plan's header."""
+    return path.name.lower().endswith(".csv.json")
+
+
 def header_path(path: Path) -> Path:
     """Return where the header of a CSV plan stands."""
     return path.with_name(path.name + ".json")
@@ -90,9 +95,16 @@ class CsvRows:
             self._count = sum(len(batch) for batch in self._batches(schema))
         return self._count
 
-    def extremes(self, schema: pa.Schema) -> pa.Table:
-        """Return no rows: the hash has told that the table is the one that was written."""
-        return schema.empty_table()
+    def pieces(self, size: int, schema: pa.Schema) -> Iterator[pa.Table]:
+        """Return all rows in order, in pieces of at most `size`: the file is parsed once."""
+        held = schema.empty_table()
+        for batch in self._batches(schema):
+            held = pa.concat_tables([held, pa.Table.from_batches([batch], schema)])
+            while len(held) >= size:
+                yield held.slice(0, size)
+                held = held.slice(size)
+        if len(held):
+            yield held
 
     def read(self, start: int, stop: int, schema: pa.Schema) -> pa.Table:
         """Return the rows [start, stop)."""

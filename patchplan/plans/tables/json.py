@@ -1,7 +1,7 @@
 """Plans as JSON: one object with `header` and `specs`, each spec nested like PatchSpecs or TileSpecs."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 from patchplan.core.specs import AXIS_FIELDS, PATCH_FIELDS, TILE_FIELDS
 from patchplan.errors import PlanError
 from patchplan.plans.header import Header, parse_header
-from patchplan.plans.tables.columns import EXTRA_TYPES, check_types, flat_names
+from patchplan.plans.tables.columns import EXTRA_TYPES, check_types, flat_names, split_rows
 
 MAX_ROWS = 1_000_000
 MAX_BYTES = 1 << 30
@@ -92,9 +92,9 @@ class JsonRows:
                 raise PlanError(f"{self.source}: {field} of spec {row} is {value!r:.100}; allowed: {allowed}")
         return dict(zip(flat_names(field, ndim), map(list, zip(*values, strict=True)), strict=True))
 
-    def extremes(self, schema: pa.Schema) -> pa.Table:
-        """Return all rows: they are in memory."""
-        return self.read(0, self.n_rows, schema)
+    def pieces(self, size: int, schema: pa.Schema) -> Iterator[pa.Table]:
+        """Return all rows in order, in pieces of at most `size`."""
+        return (self.read(start, stop, schema) for start, stop in split_rows(0, self.n_rows, size))
 
     def read(self, start: int, stop: int, schema: pa.Schema) -> pa.Table:
         """Return the rows [start, stop)."""

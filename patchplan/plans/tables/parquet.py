@@ -1,6 +1,6 @@
 """Plans as Parquet: one row group per batch, the header in the file's metadata."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from patchplan.errors import PlanError
 from patchplan.plans.header import Header, parse_header
-from patchplan.plans.tables.columns import check_types
+from patchplan.plans.tables.columns import check_types, split_rows
 
 KEY = b"patchplan"
 
@@ -64,18 +64,9 @@ class ParquetRows:
         """Number of rows."""
         return self._bounds[-1]
 
-    def extremes(self, schema: pa.Schema) -> pa.Table:
-        """Return two rows: the smallest and the largest entry of each column, from the file's statistics."""
-        check_types(self._file.schema_arrow, schema, self.source)
-        metadata = self._file.metadata
-        columns = []
-        for place, name in enumerate(self.names):
-            stored = (metadata.row_group(i).column(place).statistics for i in range(metadata.num_row_groups))
-            ranges = [(one.min, one.max) for one in stored if one is not None and one.has_min_max]
-            if len(ranges) < metadata.num_row_groups or not ranges:
-                return schema.empty_table()
-            columns.append((name, [min(low for low, _ in ranges), max(high for _, high in ranges)]))
-        return pa.table(dict(columns)).select(schema.names).cast(schema)
+    def pieces(self, size: int, schema: pa.Schema) -> Iterator[pa.Table]:
+        """Return all rows in order, in pieces of at most `size`."""
+        return (self.read(start, stop, schema) for start, stop in split_rows(0, self.n_rows, size))
 
     def read(self, start: int, stop: int, schema: pa.Schema) -> pa.Table:
         """Return the rows [start, stop), reading only the row groups that hold them."""

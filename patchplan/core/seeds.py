@@ -1,0 +1,37 @@
+"""Seeds of random numbers."""
+
+import operator
+
+import numpy as np
+
+from patchplan.errors import ConfigError
+
+Seed = int | np.random.SeedSequence | None
+"""A whole number from 0, numpy's own kind of seed, or None for fresh entropy."""
+
+
+def seed_sequence(seed: Seed) -> np.random.SeedSequence:
+    """Return numpy's seed, of which `default_rng` makes the same generator as of the number.
+
+    Raises
+    ------
+    ConfigError
+        If it is no whole number from 0.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(seed_sequence(42))
+    >>> bool(rng.random() == np.random.default_rng(42).random())
+    True
+    """
+    if isinstance(seed, np.random.SeedSequence):
+        return seed
+    if seed is None:
+        return np.random.SeedSequence()
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        number = -1
+    if number < 0 or isinstance(seed, bool):
+        raise ConfigError(f"seed: found {seed!r}; allowed: a whole number from 0")
+    return np.random.SeedSequence(number)

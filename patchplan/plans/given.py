@@ -1,0 +1,45 @@
+"""Tables that somebody gives: made by hand, or plans, as the patches of a new plan."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from patchplan.core.checks import check_values
+from patchplan.core.specs import SpecTable
+from patchplan.errors import PlanError, ShapeError
+from patchplan.plans.plan import open_plan
+from patchplan.plans.tables.columns import CARRIED, check_filled, schema_of, to_specs
+from patchplan.plans.tables.rows import open_rows
+
+
+class Given(NamedTuple):
+    """Patches in the order of a table, and the columns that go with them: `index`, `split`, `weight`, ..."""
+
+    specs: SpecTable
+    carried: pa.Table
+
+
+def read_given(path: Path) -> Given:
+    """Return the patches of a table.
+
+    Raises
+    ------
+    PlanError
+        If it is missing, damaged, or lacks a column; a missing `index` is no harm.
+    """
+    rows = open_rows(path)
+    if rows.header is not None:
+        table = open_plan(path).table()
+    elif not rows.n_rows:
+        raise PlanError(f"{path}: the table has no rows")
+    else:
+        schema = schema_of(["index", *(name for name in rows.names if name != "index")], str(path))
+        if "index" not in rows.names:
+            schema = schema.remove(schema.get_field_index("index"))
+        table = check_filled(rows.read(0, rows.n_rows, schema), str(path))
+    try:
+        specs = check_values(to_specs(table))
+    except ShapeError as error:
+        raise PlanError(f"{path}: {error}") from None
+    return Given(specs, table.select([name for name in CARRIED if name in table.schema.names]))

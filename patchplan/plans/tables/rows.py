@@ -1,0 +1,57 @@
+"""Rows of a table file, whatever its format."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from patchplan.errors import PlanError
+from patchplan.plans.header import Header
+from patchplan.plans.tables import csv, json, parquet
+
+SUFFIXES: dict[str, ModuleType] = {".parquet": parquet, ".csv": csv, ".json": json}
+
+
+class Rows(Protocol):
+    """Rows of a table file."""
+
+    header: Header | None
+    names: list[str]
+    n_rows: int
+
+    def read(self, start: int, stop: int, schema: pa.Schema) -> pa.Table:
+        """Return the rows [start, stop)."""
+
+    def pieces(self, size: int, schema: pa.Schema) -> Iterator[pa.Table]:
+        """Return all rows in order, in pieces of at most `size`."""
+
+
+def check_suffix(path: Path) -> str:
+    """Return the suffix of a plan or table; raise PlanError for a format that we do not know."""
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise PlanError(f"{path}: found suffix {path.suffix or 'none'!r}; allowed: {', '.join(SUFFIXES)}")
+    return suffix
+
+
+def open_rows(path: Path) -> Rows:
+    """Open a table, with or without a header.
+
+    Raises
+    ------
+    PlanError
+        If it is missing, of another format, or damaged.
+    """
+    suffix = check_suffix(path)
+    readers: dict[str, Any] = {".parquet": parquet.ParquetRows, ".csv": csv.CsvRows, ".json": json.JsonRows}
+    try:
+        if path.is_dir():
+            raise PlanError(f"{path}: is a folder, not a plan")
+        if not path.exists():
+            raise PlanError(f"{path}: there is no such file")
+        rows: Rows = readers[suffix](path)
+    except OSError as error:
+        raise PlanError(f"{error.filename or path}: cannot be read: {error.strerror or error}") from None
+    return rows
