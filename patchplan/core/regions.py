@@ -55,7 +55,11 @@ class Regions:
 
     def _check_probs(self, probs: Probs) -> tuple[IntArray, FloatArray]:
         cells, given = (list(probs), list(probs.values())) if isinstance(probs, Mapping) else probs
-        numbers, values = self.grid.numbers(cells), np.asarray(given, np.float64)
+        numbers = self.grid.numbers(cells)
+        try:
+            values = np.asarray(given, np.float64)
+        except (TypeError, ValueError):
+            raise ShapeError("a probability is no number; allowed are 0 to 1") from None
         if values.shape != numbers.shape:
             found = f"found {len(numbers)} cells and probabilities of shape {values.shape}"
             raise ShapeError(f"{found}; allowed is one probability per cell")

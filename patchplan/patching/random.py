@@ -97,6 +97,6 @@ class RandomPatching:
     def _draw(self, data_idx: IntArray) -> IntArray:
         """Draw coordinates, shape (n, ndim): the same stream as n draws one by one."""
         one_image = len(data_idx) > 0 and data_idx[0] == data_idx[-1]
-        high = self._last_coords[data_idx[0]] if one_image else self._last_coords[data_idx]
+        high = self._last_coords[data_idx[0]] if one_image else self._last_coords.take(data_idx, axis=0)
         shape = len(data_idx), len(self.patch_size)
         return self._rng.integers(0, high, size=shape, endpoint=True, dtype=np.int64)

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from patchplan.patching import STRATEGIES, Patching, SpecTable, create_patching, is_tile_specs
+from patchplan.errors import ConfigError, ShapeError
+from patchplan.patching import (
+    STRATEGIES,
+    FixedRandomPatching,
+    Patching,
+    RandomPatching,
+    SpecTable,
+    StratifiedPatching,
+    create_patching,
+    is_tile_specs,
+)
 from patchplan.plans.words import StrategyName
 
 NAMES = sorted(STRATEGIES)
@@ -154,6 +164,30 @@ def test_tables_are_frozen():
         table.coords[0, 0] = 1
     assert isinstance(table, SpecTable)
     assert all(column.dtype == np.int64 for column in table.columns().values())
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "3", True])
+@pytest.mark.parametrize("name", ["random", "fixed_random", "stratified"])
+def test_a_seed_that_is_no_whole_number_is_refused(name, seed):
+    with pytest.raises(ConfigError, match="seed: found .*allowed: a whole number from 0"):
+        create_patching([(1, 1, 9, 9)], {"name": name, "patch_size": 4, "seed": seed})
+    strategy = {"random": RandomPatching, "fixed_random": FixedRandomPatching, "stratified": StratifiedPatching}[name]
+    with pytest.raises(ConfigError, match="seed: found .*allowed: a whole number from 0"):
+        strategy([(1, 1, 9, 9)], 4, seed)
+
+
+def test_a_wrong_key_of_a_plain_dict_is_refused_naming_the_nearest():
+    with pytest.raises(ConfigError, match=r"overlap: unknown key \(did you mean overlaps\?\); allowed: name, "):
+        create_patching([(1, 1, 9, 9)], {"name": "tiled", "patch_size": 4, "overlap": 1})
+    with pytest.raises(ConfigError, match=r"name: found 'tild'; allowed: .*\(did you mean tiled\?\)"):
+        create_patching([(1, 1, 9, 9)], {"name": "tild"})
+
+
+def test_patches_and_tiles_cannot_be_mixed():
+    patches = create_patching([(1, 1, 9, 9)], {"name": "sequential", "patch_size": 4}).get_patch_specs()
+    tiles = create_patching([(1, 1, 9, 9)], {"name": "tiled", "patch_size": 4}).get_patch_specs()
+    with pytest.raises(ShapeError, match="some patches say which part of them is kept and some do not"):
+        create_patching([(1, 1, 9, 9)], {"name": "fixed", "fixed_patch_specs": [patches[0], tiles[0]]})
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 12), st.integers(0, 9))
