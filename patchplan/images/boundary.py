@@ -36,8 +36,11 @@ def one_line(text: str, limit: int = TEXT_LIMIT) -> str:
     return line if len(line) <= limit else line[: limit - 3] + "..."
 
 
-def describe(error: Exception, doing: str) -> str:
-    """Return what went wrong, in one line and without the file's name."""
+def describe(error: Exception, doing: str, broken: str | None = None) -> str:
+    """Return what went wrong, in one line and without the file's name.
+
+    `broken` says in our words what it means that the library for a format gave up; its own words follow.
+    """
     for kind, text in _SYSTEM_ERRORS.items():
         if isinstance(error, kind):
             return text
@@ -45,11 +48,17 @@ def describe(error: Exception, doing: str) -> str:
         return f"{doing}: does not fit in memory"
     if isinstance(error, OSError) and error.strerror:
         return f"{doing}: {one_line(error.strerror)}"
-    return f"{doing}: {type(error).__name__}: {one_line(str(error))}".removesuffix(": ")
+    words = f"{_name(type(error))}: {one_line(str(error))}".removesuffix(": ")
+    return f"{broken or doing} ({words})"
+
+
+def _name(kind: type[Exception]) -> str:
+    """Return the name of an error, with its module where several libraries call theirs `error`."""
+    return kind.__name__ if kind.__name__ != "error" else f"{kind.__module__}.{kind.__name__}"
 
 
 @contextmanager
-def naming(uri: str | os.PathLike[str], doing: str = "cannot be opened") -> Iterator[None]:
+def naming(uri: str | os.PathLike[str], doing: str = "cannot be opened", broken: str | None = None) -> Iterator[None]:
     """Turn whatever is raised inside into a one-line ImageError that names the file.
 
     Our own errors pass unchanged, except a `RefusedError`, which still lacks the name.
@@ -63,4 +72,4 @@ def naming(uri: str | os.PathLike[str], doing: str = "cannot be opened") -> Iter
     except Exception as error:
         if type(error) in _BUGS:
             raise
-        raise ImageError(f"{one_line(str(uri), 1000)}: {describe(error, doing)}") from error
+        raise ImageError(f"{one_line(str(uri), 1000)}: {describe(error, doing, broken)}") from error

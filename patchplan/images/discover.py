@@ -1,5 +1,6 @@
 """Which files the arguments of a command line mean."""
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,7 +20,8 @@ def find_images(inputs: Sequence[str | os.PathLike[str]]) -> list[Path]:
     inputs : sequence of path
         Files and Zarr stores, in the order given; folders, searched recursively and sorted by path; glob
         patterns (`**` included), sorted by path. Hidden files in folders are left out, as are files without
-        a suffix of an image. A path found twice counts once.
+        a suffix of an image. A path found twice counts once. What cannot be entered or followed is returned
+        too: opening it says why.
 
     Raises
     ------
@@ -74,17 +76,33 @@ def _is_store(path: Path) -> bool:
 
 def _walk(folder: Path) -> Iterator[Path]:
     """Yield images below a folder sorted by path, without descending into Zarr stores or linked folders."""
-    with os.scandir(folder) as entries:
-        ordered = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
-    for entry in ordered:
-        path = folder / entry.name
-        if entry.is_dir():
-            if _is_store(path):
+    pending = _entries(folder)
+    while pending:
+        entry = pending.pop()
+        path = Path(entry.path)
+        if not _is_folder(entry):
+            if _is_listed(entry.name):
                 yield path
-            elif not entry.is_symlink():
-                yield from _walk(path)
-        elif _is_listed(entry.name):
+        elif _is_store(path):
             yield path
+        elif not entry.is_symlink():
+            try:
+                pending += _entries(path)
+            except OSError:
+                yield path
+
+
+def _entries(folder: Path) -> "list[os.DirEntry[str]]":
+    """Return what a folder holds, the last name first."""
+    with os.scandir(folder) as entries:
+        return sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name, reverse=True)
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    """Return whether an entry is a folder; a link in a circle is none."""
+    with contextlib.suppress(OSError):
+        return entry.is_dir()
+    return False
 
 
 def _is_listed(name: str) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from patchplan.errors import ImageError
 from patchplan.images.discover import find_images
 from patchplan.images.info import Options
-from patchplan.images.opening import open_images
+from patchplan.images.opening import open_members
 from patchplan.images.source import ImageSource
 
 MAX_NAMED = 10
@@ -55,7 +55,8 @@ def open_all(
     axes, series, level, array, z_as_samples
         See `open_image`; they hold for every input.
     skip_broken : bool
-        Return the errors instead of raising them. Inputs that do not exist raise all the same.
+        Return the errors instead of raising them, also those of single members of a collection. Inputs that
+        do not exist raise all the same.
     progress : callable, optional
         Called with the number of files done and their total.
     workers : int, optional
@@ -70,16 +71,18 @@ def open_all(
     options = Options(axes, series, level, array, z_as_samples)
     sources: dict[tuple[object, ...], ImageSource] = {}
     broken: list[ImageError] = []
-    for done, result in enumerate(_open_each(paths, options, workers), start=1):
-        if isinstance(result, ImageError):
-            broken.append(result)
-        else:
-            for source in result:
-                sources.setdefault(source.identity, source)
+    n_found = 0
+    for done, members in enumerate(_open_each(paths, options, workers), start=1):
+        n_found += len(members)
+        for member in members:
+            if isinstance(member, ImageError):
+                broken.append(member)
+            else:
+                sources.setdefault(member.identity, member)
         if progress is not None:
             progress(done, len(paths))
     if broken and (not skip_broken or not sources):
-        raise _all_broken(broken, len(paths))
+        raise _all_broken(broken, n_found)
     if not sources:
         raise ImageError("no images given")
     return Found(list(sources.values()), broken)
@@ -87,21 +90,11 @@ def open_all(
 
 def _open_each(
     paths: Sequence[Path], options: Options, workers: int | None
-) -> Iterator[list[ImageSource] | ImageError]:
+) -> Iterator[list[ImageSource | ImageError]]:
     """Yield the images of each path, or why they cannot be opened, in order."""
 
-    def one(path: Path) -> list[ImageSource] | ImageError:
-        try:
-            return open_images(
-                path,
-                axes=options.axes,
-                series=options.series,
-                level=options.level,
-                array=options.array,
-                z_as_samples=options.z_as_samples,
-            )
-        except ImageError as error:
-            return error
+    def one(path: Path) -> list[ImageSource | ImageError]:
+        return list(open_members(path, options))
 
     probe = 0 if workers is not None else N_PROBED
     waited = -(time.perf_counter() - time.thread_time())
@@ -118,9 +111,9 @@ def _open_each(
         yield from pool.map(one, rest)
 
 
-def _all_broken(broken: Sequence[ImageError], n_paths: int) -> ImageError:
+def _all_broken(broken: Sequence[ImageError], n_found: int) -> ImageError:
     if len(broken) == 1:
         return broken[0]
     named = "; ".join(str(error) for error in broken[:MAX_NAMED])
     more = f"; and {len(broken) - MAX_NAMED} more" if len(broken) > MAX_NAMED else ""
-    return ImageError(f"{len(broken)} of {n_paths} images cannot be opened: {named}{more}")
+    return ImageError(f"{len(broken)} of {n_found} images cannot be opened: {named}{more}")

@@ -1,7 +1,7 @@
 """`.npy` files, read through a memory map."""
 
+import io
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from patchplan.images.boundary import RefusedError
 from patchplan.images.info import ImageInfo, Options
 from patchplan.images.layout import Box, parse_override
-from patchplan.images.paths import Stamp, fingerprint, same_file, stamp
-from patchplan.images.reading import Described, Reader
+from patchplan.images.paths import HEAD_BYTES, Seen, Stamp, fingerprint
+from patchplan.images.reading import Described, Examined, Reader
 
-MAX_HEADER = 1 << 16
+MAX_HEADER = HEAD_BYTES - 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +47,22 @@ class _NpyReader:
         del self._map
 
 
-def examine(path: Path, options: Options) -> list[Described]:
+def examine(seen: Seen, options: Options) -> Examined:
     """Return the one image of the file, from its header."""
-    shape, fortran, dtype, header = _header(path)
+    shape, fortran, dtype, header = _header(seen)
     if dtype.hasobject:
         raise RefusedError("holds pickled Python objects, which are never loaded")
     if dtype.kind not in "biufc":
         raise RefusedError(f"dtype {dtype} is no pixel type; allowed are bool, integers, floats and complex")
-    size = path.stat().st_size
+    if any(n < 0 for n in shape):
+        raise RefusedError(f"is broken: shape {shape} has a negative size")
+    size, path = seen.size, str(seen.path)
     needed = len(header) + _n_bytes(shape, dtype)
     if size < needed:
         raise RefusedError(f"is truncated: {size:,} bytes, shape {shape} of {dtype} needs {needed:,}")
-    recipe = NpyRecipe(str(path), len(header), shape, dtype.str, fortran, stamp(path))
+    recipe = NpyRecipe(path, len(header), shape, dtype.str, fortran, seen.stamp)
     info = ImageInfo(
-        uri=str(path),
+        uri=path,
         kind="npy",
         series=None,
         level=None,
@@ -75,7 +77,7 @@ def examine(path: Path, options: Options) -> list[Described]:
         fingerprint=fingerprint([str(size).encode(), header]),
         levels=(shape,),
     )
-    return [Described(info, recipe, (same_file(path),))]
+    return [Described(info, recipe, (seen.same_file,))]
 
 
 def plain_axes(shape: tuple[int, ...], override: str | None) -> str:
@@ -97,14 +99,13 @@ def _n_bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
     return count
 
 
-def _header(path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any], bytes]:
+def _header(seen: Seen) -> tuple[tuple[int, ...], bool, np.dtype[Any], bytes]:
     """Return shape, Fortran order, dtype and all bytes before the pixels."""
-    with path.open("rb") as file:
-        version = npy_format.read_magic(file)
-        if version not in ((1, 0), (2, 0), (3, 0)):
-            raise RefusedError(f"unknown version {version} of .npy")
-        reader: Any = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
-        shape, fortran, dtype = reader(file, max_header_size=MAX_HEADER)
-        end = file.tell()
-        file.seek(0)
-        return tuple(int(n) for n in shape), bool(fortran), dtype, file.read(end)
+    # not from the file: numpy reads a header of whatever length it claims before it refuses a long one
+    file = io.BytesIO(seen.head)
+    version = npy_format.read_magic(file)
+    if version not in ((1, 0), (2, 0), (3, 0)):
+        raise RefusedError(f"unknown version {version} of .npy")
+    reader: Any = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+    shape, fortran, dtype = reader(file, max_header_size=MAX_HEADER)
+    return tuple(int(n) for n in shape), bool(fortran), dtype, file.getvalue()[: file.tell()]

@@ -1,6 +1,7 @@
 """Open one file or store: find its format, describe it, settle its axes."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,14 +9,23 @@ from patchplan.errors import ImageError
 from patchplan.images.boundary import RefusedError, naming
 from patchplan.images.info import ImageInfo, Options
 from patchplan.images.layout import resolve
-from patchplan.images.paths import file_kind
-from patchplan.images.reading import Described
+from patchplan.images.paths import Seen, file_kind, look
+from patchplan.images.reading import Described, Examined
 from patchplan.images.source import ImageSource
 
 _TAKES: dict[str, frozenset[str]] = {
     "tiff": frozenset({"series", "level"}),
     "zarr": frozenset({"array", "level"}),
 }
+
+_BROKEN: dict[str, str] = {
+    "tiff": "is broken or not a TIFF file",
+    "zarr": "is broken or a Zarr store of a kind that is not supported",
+    "npy": "is broken or not a .npy file",
+    "png": "is broken or not a PNG file",
+    "jpeg": "is broken or not a JPEG file",
+}
+"""What it means when the library for a format gives up."""
 
 
 def open_image(
@@ -52,11 +62,19 @@ def open_image(
     """
     options = Options(axes, series, level, array, z_as_samples)
     found = describe(uri, options)
-    if len(found) > 1 or found[0].member:
-        names = ", ".join(one.info.uri if one.info.uri != str(uri) else str(one.info.array) for one in found[:10])
-        more = f" and {len(found) - 10} more" if len(found) > 10 else ""
-        raise ImageError(f"{uri}: is a collection of {len(found)} images; open one of {names}{more}")
-    return settle(found[0], options, ndim)
+    if len(found) == 1 and isinstance(found[0], Described) and not found[0].member:
+        return settle(found[0], options, ndim)
+    raise _collection(uri, found)
+
+
+def _collection(uri: str | os.PathLike[str], found: Examined) -> ImageError:
+    """Return the refusal of a collection where one image is asked for, naming its members."""
+    whole = [one.info for one in found if isinstance(one, Described)]
+    if not whole:
+        return next(one for one in found if isinstance(one, ImageError))
+    names = ", ".join(info.uri if info.uri != str(uri) else str(info.array) for info in whole[:10])
+    more = f" and {len(whole) - 10} more" if len(whole) > 10 else ""
+    return ImageError(f"{uri}: is a collection of {len(found)} images; open one of {names}{more}")
 
 
 def open_images(
@@ -73,8 +91,27 @@ def open_images(
 
     Parameters and errors as for `open_image`.
     """
-    options = Options(axes, series, level, array, z_as_samples)
-    return [settle(one, options, ndim) for one in describe(uri, options)]
+    sources = []
+    for one in open_members(uri, Options(axes, series, level, array, z_as_samples), ndim):
+        if isinstance(one, ImageError):
+            raise one
+        sources.append(one)
+    return sources
+
+
+def open_members(
+    uri: str | os.PathLike[str], options: Options, ndim: int | None = None
+) -> Iterator[ImageSource | ImageError]:
+    """Yield an image, or each member of a collection, or why it cannot be opened."""
+    try:
+        found = describe(uri, options)
+    except ImageError as error:
+        found = [error]
+    for one in found:
+        try:
+            yield one if isinstance(one, ImageError) else settle(one, options, ndim)
+        except ImageError as error:
+            yield error
 
 
 def reopen(
@@ -97,12 +134,15 @@ def reopen(
     given = info.axes if info.axes.count("C") < 2 else None  # C and colour samples cannot be said with --axes
     plain = Options(None, info.series, info.level, info.array, z_as_samples)
     try:
-        found = describe(where, plain)
+        found = _only(where, plain)
+        fits = given in (None, found.info.axes)
     except ImageError:
-        found = []
-    if given is not None and (not found or found[0].info.axes != given):
-        found = describe(where, replace(plain, axes=given))
-    source = settle(found[0], plain, ndim) if found else open_image(where)
+        if given is None:
+            raise
+        fits = False
+    if not fits:
+        found = _only(where, replace(plain, axes=given))
+    source = settle(found, plain, ndim)
     now = (source.axes, source.shape, source.info.dtype)
     if now != (info.axes, info.shape, info.dtype):
         recorded = f"{info.axes} {info.shape} {info.dtype}"
@@ -110,35 +150,44 @@ def reopen(
     return source
 
 
-def describe(uri: str | os.PathLike[str], options: Options) -> list[Described]:
+def _only(uri: str | os.PathLike[str], options: Options) -> Described:
+    """Return the one image of a file or store, or the first of a collection."""
+    first = describe(uri, options)[0]
+    if isinstance(first, ImageError):
+        raise first
+    return first
+
+
+def describe(uri: str | os.PathLike[str], options: Options) -> Examined:
     """Return what a file or store holds."""
-    path = Path(uri)
     with naming(uri):
-        kind = file_kind(path)
+        seen = look(Path(uri))
+        kind = file_kind(seen)
         for name in ("series", "level", "array"):
             value = getattr(options, name)
             if value is not None and name not in _TAKES.get(kind, ()) and not (name != "array" and value == 0):
                 raise RefusedError(f"--{name} {value} does not apply to {kind}")
-        return _examine(kind, path, options)
+    with naming(uri, broken=_BROKEN[kind]):
+        return _examine(kind, seen, options)
 
 
-def _examine(kind: str, path: Path, options: Options) -> list[Described]:
+def _examine(kind: str, seen: Seen, options: Options) -> Examined:
     """Ask the module of this format; each loads its library only now."""
     if kind == "tiff":
         from patchplan.images.tiff import examine as tiff
 
-        return tiff.examine(path, options)
+        return tiff.examine(seen, options)
     if kind == "zarr":
         from patchplan.images.zarr import examine as zarr
 
-        return zarr.examine(path, options)
+        return zarr.examine(seen, options)
     if kind == "npy":
         from patchplan.images import npy
 
-        return npy.examine(path, options)
+        return npy.examine(seen, options)
     from patchplan.images import raster
 
-    return raster.examine(path, kind, options)
+    return raster.examine(seen, kind, options)
 
 
 def settle(described: Described, options: Options, ndim: int | None = None) -> ImageSource:

@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from patchplan.images.boundary import RefusedError
@@ -29,16 +31,61 @@ PLAN_SUFFIXES = frozenset({".parquet", ".csv", ".json", ".yaml", ".yml"})
 Stamp = tuple[int, ...]
 
 
-def stamp(path: Path) -> Stamp:
-    """Return what changes when a file is rewritten in place or replaced."""
-    found = path.stat()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+HEAD_BYTES = 1 << 16
+"""Bytes read of every file: all of a small one."""
+
+_SPECIAL = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
-def same_file(path: Path) -> tuple[int, int]:
-    """Return what two paths of the same file or folder have in common."""
-    found = path.stat()
-    return found.st_dev, found.st_ino
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file or folder, looked at once: `head` is how a file begins."""
+
+    path: Path
+    status: os.stat_result
+    head: bytes = b""
+
+    @property
+    def is_dir(self) -> bool:
+        """Whether it is a folder."""
+        return stat.S_ISDIR(self.status.st_mode)
+
+    @property
+    def size(self) -> int:
+        """Bytes of a file."""
+        return self.status.st_size
+
+    @property
+    def stamp(self) -> Stamp:
+        """What changes when a file is rewritten in place or replaced."""
+        return (*self.same_file, self.size, self.status.st_mtime_ns)
+
+    @property
+    def same_file(self) -> tuple[int, int]:
+        """What two paths of the same file or folder have in common."""
+        return self.status.st_dev, self.status.st_ino
+
+
+def look(path: Path) -> Seen:
+    """Look at a file or folder, or refuse what is neither: opening a named pipe would wait forever."""
+    seen = Seen(path, os.stat(path))  # noqa: PTH116 (no Path method per file)
+    if seen.is_dir:
+        return seen
+    check_regular(seen.status)
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        return Seen(path, seen.status, file.read(HEAD_BYTES))
+
+
+def check_regular(status: os.stat_result) -> None:
+    """Refuse what is no regular file."""
+    if not stat.S_ISREG(status.st_mode):
+        what = _SPECIAL.get(stat.S_IFMT(status.st_mode), "something else")
+        raise RefusedError(f"is {what}; allowed are files and folders")
 
 
 def fingerprint(parts: Iterable[bytes]) -> str:
@@ -55,12 +102,11 @@ def is_zarr_folder(path: str | os.PathLike[str]) -> bool:
     return any(os.path.exists(os.path.join(path, name)) for name in ZARR_DOCUMENTS)  # noqa: PTH110, PTH118
 
 
-def file_kind(path: Path) -> str:
+def file_kind(seen: Seen) -> str:
     """Return the format of a file or folder by its first bytes, then by its suffix, or refuse."""
-    if path.is_dir():
+    path, head = seen.path, seen.head
+    if seen.is_dir:
         return _folder_kind(path)
-    with path.open("rb") as file:
-        head = file.read(16)
     suffix = path.suffix.lower()
     if not head:
         raise RefusedError("the file is empty (0 bytes)")
@@ -76,6 +122,7 @@ def file_kind(path: Path) -> str:
 
 
 def _folder_kind(path: Path) -> str:
+    os.scandir(path).close()  # says why, where a folder cannot be entered
     if is_zarr_folder(path):
         return "zarr"
     if path.suffix.lower() == ".zarr":

@@ -1,26 +1,19 @@
 """PNG and JPEG: shape from the header, pixels decoded whole when the first region is read."""
 
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from patchplan.images import jpeg, png
 from patchplan.images.boundary import RefusedError
 from patchplan.images.info import ImageInfo, Options
 from patchplan.images.layout import Box, parse_override
 from patchplan.images.limits import CACHE, MAX_WHOLE, check_chunk
-from patchplan.images.paths import Stamp, fingerprint, same_file, stamp
-from patchplan.images.reading import Described, Reader
-
-_PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
-"""Channels after decoding by PNG colour type; a palette is expanded to RGB."""
-
-_NO_FRAME = frozenset({0xC4, 0xC8, 0xCC})
-"""JPEG markers in the range of frame headers (C0 to CF) that are none."""
+from patchplan.images.paths import Seen, Stamp, fingerprint
+from patchplan.images.reading import Described, Examined, Reader
 
 
 class _Header(NamedTuple):
@@ -74,15 +67,17 @@ class _RasterReader:
         return pixels
 
 
-def examine(path: Path, kind: str, options: Options) -> list[Described]:
+def examine(seen: Seen, kind: str, options: Options) -> Examined:
     """Return the one image of the file, from its header."""
-    header = _png(path) if kind == "png" else _jpeg(path)
+    with seen.path.open("rb") as file:
+        header = _png(file) if kind == "png" else _jpeg(file)
     axes = "YX" if len(header.shape) == 2 else "YXC"
     if options.axes is not None:
         axes = parse_override(options.axes, header.shape, axes)
-    recipe = RasterRecipe(str(path), kind, header.shape, header.dtype, stamp(path))
+    path = str(seen.path)
+    recipe = RasterRecipe(path, kind, header.shape, header.dtype, seen.stamp)
     info = ImageInfo(
-        uri=str(path),
+        uri=path,
         kind=kind,
         series=None,
         level=None,
@@ -94,60 +89,29 @@ def examine(path: Path, kind: str, options: Options) -> list[Described]:
         shards=None,
         pixel_size=None,
         pixel_unit=None,
-        fingerprint=fingerprint([str(path.stat().st_size).encode(), header.metadata]),
+        fingerprint=fingerprint([str(seen.size).encode(), header.metadata]),
         levels=(header.shape,),
     )
-    return [Described(info, recipe, (same_file(path),))]
+    return [Described(info, recipe, (seen.same_file,))]
 
 
 def _shape(height: int, width: int, channels: int) -> tuple[int, ...]:
     return (height, width) if channels == 1 else (height, width, channels)
 
 
-def _png(path: Path) -> _Header:
-    """Read the chunks before the pixels."""
-    with path.open("rb") as file:
-        head = file.read(33)
-        if len(head) < 33 or head[12:16] != b"IHDR":
-            raise RefusedError("is a broken PNG: it has no header")
-        width, height, depth, colour = struct.unpack(">IIBB", head[16:26])
-        if colour not in _PNG_CHANNELS:
-            raise RefusedError(f"is a broken PNG: colour type {colour}")
-        metadata, transparent = head, False
-        while len(start := file.read(8)) == 8 and start[4:] not in (b"IDAT", b"IEND"):
-            body = file.read(struct.unpack(">I", start[:4])[0] + 4)
-            transparent |= start[4:] == b"tRNS"
-            metadata += start + body
-    # png_decode turns a transparent colour into an alpha channel
-    channels = _PNG_CHANNELS[colour] + (transparent and colour in (0, 2, 3))
-    return _Header(_shape(height, width, channels), "uint16" if depth == 16 else "uint8", metadata)
+def _png(file: BinaryIO) -> _Header:
+    found = png.read_header(file)
+    if not png.is_whole(file):
+        raise RefusedError("is truncated: the end of the image (chunk IEND) is not there")
+    dtype = "uint16" if found.depth == 16 else "uint8"
+    return _Header(_shape(found.height, found.width, found.channels), dtype, found.metadata)
 
 
-def _jpeg(path: Path) -> _Header:
-    """Read the segments before the first scan."""
-    metadata, frame = b"", b""
-    with path.open("rb") as file:
-        for marker, segment in _segments(file.read()):
-            metadata += segment
-            if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAME:
-                frame = segment
-                break
-    if len(frame) < 8:
+def _jpeg(file: BinaryIO) -> _Header:
+    frame, metadata, scan = jpeg.read_header(file)
+    if frame is None:
         raise RefusedError("is a broken JPEG: it has no frame header")
-    precision, height, width, channels = struct.unpack(">BHHB", frame[2:8])
-    return _Header(_shape(height, width, channels), "uint8" if precision <= 8 else "uint16", metadata)
-
-
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield marker and bytes (length included) of each segment up to the first scan."""
-    place = 2
-    while place + 4 <= len(data) and data[place] == 0xFF:
-        marker = data[place + 1]
-        if marker == 0xFF:  # fill byte
-            place += 1
-            continue
-        if marker == 0xDA:
-            return
-        length = struct.unpack(">H", data[place + 2 : place + 4])[0]
-        yield marker, data[place + 2 : place + 2 + length]
-        place += 2 + length
+    if scan is None or not jpeg.is_whole(file, scan):
+        raise RefusedError("is truncated: the end of the image (marker FFD9) is not there")
+    dtype = "uint8" if frame.precision <= 8 else "uint16"
+    return _Header(_shape(frame.height, frame.width, frame.channels), dtype, metadata)

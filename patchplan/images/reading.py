@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from patchplan.errors import ImageError
 from patchplan.images.info import ImageInfo
 from patchplan.images.layout import Box
 
@@ -38,3 +39,7 @@ class Described:
     recipe: Recipe
     identity: tuple[object, ...]
     member: bool = False
+
+
+Examined = list[Described | ImageError]
+"""What a file holds. A member of a collection that cannot be opened is its error."""

@@ -169,10 +169,10 @@ def test_tables_are_frozen():
 @pytest.mark.parametrize("seed", [-1, 1.5, "3", True])
 @pytest.mark.parametrize("name", ["random", "fixed_random", "stratified"])
 def test_a_seed_that_is_no_whole_number_is_refused(name, seed):
-    with pytest.raises(ConfigError, match="seed: found .*allowed: a whole number from 0"):
+    with pytest.raises(ConfigError, match=r"seed: found .*allowed: a whole number from 0"):
         create_patching([(1, 1, 9, 9)], {"name": name, "patch_size": 4, "seed": seed})
     strategy = {"random": RandomPatching, "fixed_random": FixedRandomPatching, "stratified": StratifiedPatching}[name]
-    with pytest.raises(ConfigError, match="seed: found .*allowed: a whole number from 0"):
+    with pytest.raises(ConfigError, match=r"seed: found .*allowed: a whole number from 0"):
         strategy([(1, 1, 9, 9)], 4, seed)
 
 

@@ -1,38 +1,38 @@
 """The chain of pages of a TIFF file, walked before tifffile does, which can circle in a broken one for hours."""
 
-import os
 import struct
-from pathlib import Path
+from typing import BinaryIO
 
 from patchplan.images.boundary import RefusedError
-
-_HEAD = 1 << 16
+from patchplan.images.paths import Seen
 
 
 class _Bytes:
-    """Bytes at any place of a file; the first are read at once, which is all of a small file."""
+    """Bytes at any place of a file, which is opened only where its head does not hold them."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("rb", buffering=0)
-        self._head = self._file.read(_HEAD)
+    def __init__(self, seen: Seen) -> None:
+        self._seen = seen
+        self._file: BinaryIO | None = None
 
     def at(self, offset: int, n: int) -> bytes:
-        if offset + n <= len(self._head):
-            return self._head[offset : offset + n]
-        if len(self._head) < _HEAD:
-            return b""
+        head = self._seen.head
+        if offset + n <= len(head) or len(head) >= self._seen.size:
+            return head[offset : offset + n]
+        if self._file is None:
+            self._file = self._seen.path.open("rb", buffering=0)
         self._file.seek(offset)
         return self._file.read(n)
 
     def close(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
 
-def check_chain(path: Path) -> None:
+def check_chain(seen: Seen) -> None:
     """Refuse a file whose pages form a circle."""
-    there = _Bytes(path)
+    there = _Bytes(seen)
     try:
-        _walk(there, os.path.getsize(path))  # noqa: PTH202 (no second Path object per file)
+        _walk(there, seen.size)
     finally:
         there.close()
 

@@ -9,8 +9,8 @@ import numpy as np
 from patchplan.images.boundary import RefusedError, one_line
 from patchplan.images.info import ImageInfo, Options
 from patchplan.images.layout import parse_override, sample_notes
-from patchplan.images.paths import Stamp, fingerprint, same_file, stamp
-from patchplan.images.reading import Described
+from patchplan.images.paths import Seen, Stamp, fingerprint, look
+from patchplan.images.reading import Described, Examined
 from patchplan.images.tiff.chain import check_chain
 from patchplan.images.tiff.meta import metadata_bytes, pixel_size, true_levels
 from patchplan.images.tiff.reader import Geometry, TiffRecipe
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
 
 
-def examine(path: Path, options: Options) -> list[Described]:
+def examine(seen: Seen, options: Options) -> Examined:
     """Return one series of the file, the first by default."""
     import tifffile
 
-    check_chain(path)
-    with tifffile.TiffFile(path) as tif:
-        master = _master(path, tif)
+    check_chain(seen)
+    with tifffile.TiffFile(seen.path) as tif:
+        master = _master(seen.path, tif)
         if master is not None:
-            return examine(master, options)
+            return examine(look(master), options)
         number = _choose(options.series, "series", [series.shape for series in tif.series])
-        return [_describe(path, tif, number, options)]
+        return [_describe(seen, tif, number, options)]
 
 
 def _choose(asked: int | None, what: str, shapes: list[tuple[int, ...]]) -> int:
@@ -44,7 +44,7 @@ def _choose(asked: int | None, what: str, shapes: list[tuple[int, ...]]) -> int:
     return number
 
 
-def _describe(path: Path, tif: "TiffFile", number: int, options: Options) -> Described:
+def _describe(seen: Seen, tif: "TiffFile", number: int, options: Options) -> Described:
     series = tif.series[number]
     levels = true_levels(series)
     shapes = [tuple(int(n) for n in one.shape) for one in levels]
@@ -55,10 +55,10 @@ def _describe(path: Path, tif: "TiffFile", number: int, options: Options) -> Des
     dtype: np.dtype[Any] | None = chosen.dtype
     if dtype is None or dtype.kind not in "biufc":
         raise RefusedError(f"pixels of type {dtype} are not supported")
-    files = _files(path, chosen)
+    files, path = _files(seen, chosen), str(seen.path)
     size, unit = pixel_size(tif, number, chosen, axes)
     info = ImageInfo(
-        uri=str(path),
+        uri=path,
         kind="tiff",
         series=number,
         level=level,
@@ -70,12 +70,12 @@ def _describe(path: Path, tif: "TiffFile", number: int, options: Options) -> Des
         shards=None,
         pixel_size=size,
         pixel_unit=unit,
-        fingerprint=fingerprint([str(path.stat().st_size).encode(), *metadata_bytes(tif)]),
+        fingerprint=fingerprint([str(seen.size).encode(), *metadata_bytes(tif)]),
         levels=tuple(shapes),
         notes=(*_notes(tif, chosen, number), *sample_notes(axes, options.axes is not None)),
     )
-    recipe = TiffRecipe(str(path), number, level, shape, info.dtype, _stamps(path, files))
-    return Described(info, recipe, (tuple(sorted(map(same_file, files))), number, level))
+    recipe = TiffRecipe(path, number, level, shape, info.dtype, _stamps(seen, files))
+    return Described(info, recipe, (tuple(sorted(file.same_file for file in files)), number, level))
 
 
 def _chunks(series: "TiffPageSeries", shape: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -85,17 +85,18 @@ def _chunks(series: "TiffPageSeries", shape: tuple[int, ...]) -> tuple[int, ...]
     return Geometry.of(series.keyframe, shape).chunks
 
 
-def _files(path: Path, series: "TiffPageSeries") -> list[Path]:
+def _files(seen: Seen, series: "TiffPageSeries") -> list[Seen]:
     """Return the files of a series, so that a set reached through another of its members is recognised."""
     if not series.is_multifile:
-        return [path]
-    return sorted({Path(page.parent.filehandle.path) for page in series._pages if page is not None})
+        return [seen]
+    paths = {Path(page.parent.filehandle.path) for page in series._pages if page is not None}
+    return list(map(look, sorted(paths)))
 
 
-def _stamps(path: Path, files: list[Path]) -> Stamp:
+def _stamps(seen: Seen, files: list[Seen]) -> Stamp:
     """Return a stamp of a set of files that is new when one of them is rewritten, added or removed."""
     others = files if len(files) > 1 else []
-    return tuple(itertools.chain(stamp(path), *map(stamp, others)))
+    return tuple(itertools.chain(seen.stamp, *(file.stamp for file in others)))
 
 
 def _notes(tif: "TiffFile", series: "TiffPageSeries", number: int) -> list[str]:

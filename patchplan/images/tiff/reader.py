@@ -25,6 +25,7 @@ from patchplan.images.layout import Box
 from patchplan.images.limits import CACHE, check_chunk
 from patchplan.images.paths import Stamp
 from patchplan.images.reading import Reader
+from patchplan.images.tiff.frames import check_frame
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffFrame, TiffPage, TiffPageSeries
@@ -225,6 +226,8 @@ class _TiffReader:
                 arguments["jpegheader"] = self._page.jpegheader
             keyframe = page.keyframe or self._page
             decode = keyframe.decode
+        for text in (data, arguments.get("jpegheader", b"")):
+            check_frame(text, self._geometry.segment[1:], f"segment {segment}")
         decoded = decode(data, segment, **arguments)[0]
         if decoded is None:
             raise RefusedError(f"segment {segment} decodes to nothing")

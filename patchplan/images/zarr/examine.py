@@ -8,99 +8,118 @@ array         dimension_names or nothing              one image
 plain group   nothing of these                        refused, naming its arrays for --array
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
+from itertools import islice
 
+from patchplan.errors import ImageError
 from patchplan.images.boundary import RefusedError, naming, one_line
 from patchplan.images.info import Options
-from patchplan.images.reading import Described
+from patchplan.images.paths import Seen
+from patchplan.images.reading import Examined
 from patchplan.images.zarr.image import Place, chosen, image, plain
 from patchplan.images.zarr.ome import ome_attributes, version_of
-from patchplan.images.zarr.store import FolderStore, Node, Store, ZipFileStore, join, read_node
+from patchplan.images.zarr.store import FolderStore, Node, ZipFileStore, join, read_node
 
 MAX_LISTED = 10
 
+_GROUPS = frozenset({"multiscales", "plate", "well", "bioformats2raw.layout", "labels"})
+"""Keys that tell what an OME-Zarr group is."""
 
-def examine(path: Path, options: Options) -> list[Described]:
+
+def examine(seen: Seen, options: Options) -> Examined:
     """Return the image or images of a store."""
-    store: Store = FolderStore(path) if path.is_dir() else ZipFileStore(path)
-    base = store.base if isinstance(store, ZipFileStore) else ""
-    place = Place(path, store, options)
-    root = place.node(base, "the root")
+    place = Place(seen, FolderStore(seen.path) if seen.is_dir else ZipFileStore(seen.path), options)
+    root = place.node(place.base, "the root")
     if options.array is not None:
-        found = chosen(place, base, join(base, options.array))
+        found = chosen(place, place.base, join(place.base, options.array))
         if found is None:
             raise RefusedError(f"--array {options.array}: no array is there; {_array_list(place, root)}")
         return [found]
     if root.array is not None:
-        return [plain(place, root, base)]
-    members = _members(place, root)
-    if members is None:
+        return [plain(place, root, place.base)]
+    if _is_image(root):
         return [image(place, root)]
+    members = _members(place, root)
     if not members:
         raise RefusedError("is a collection without images")
-    return [_member(place, member) for member in members]
+    return members
 
 
-def _member(place: Place, inner: str) -> Described:
-    with naming(place.uri(inner)):
-        return replace(image(place, place.node(inner, "the member")), member=True)
-
-
-def _members(place: Place, node: Node) -> list[str] | None:
-    """Return paths of the images of a collection; None if the group is an image."""
+def _is_image(node: Node) -> bool:
     attributes = ome_attributes(node)
-    known = {"multiscales", "plate", "well", "bioformats2raw.layout", "labels"} & attributes.keys()
-    if known or isinstance(node.attributes.get("ome"), dict):
+    if attributes.keys() & _GROUPS or isinstance(node.attributes.get("ome"), dict):
         version_of(attributes)
-    if "multiscales" in known:
-        return None
-    if "plate" in known:
-        wells = _paths(attributes["plate"], "wells", node.path)
-        return [field for well in wells for field in _fields(place, place.node(well, "the well"))]
-    if "well" in known:
+    return "multiscales" in attributes
+
+
+def _members(place: Place, node: Node) -> Examined:
+    """Return the images of a collection."""
+    attributes = ome_attributes(node)
+    if "plate" in attributes:
+        wells = _paths(attributes["plate"], "wells")
+        return _each(place, node, wells, lambda inner: _fields(place, place.node(inner, "the well")))
+    if "well" in attributes:
         return _fields(place, node)
-    if "bioformats2raw.layout" in known:
-        return list(_bioformats(place, node))
-    if "labels" in known:
+    if "bioformats2raw.layout" in attributes:
+        return _each(place, node, list(_bioformats(place, node)), partial(_member, place))
+    if "labels" in attributes:
         names = attributes["labels"]
         if not isinstance(names, list):
             raise RefusedError(f"labels must be a list of paths, found {one_line(repr(names))}")
-        return [join(node.path, name) for name in names]
+        return _each(place, node, names, partial(_member, place))
     raise RefusedError(f"is a plain Zarr group without OME-Zarr images; {_array_list(place, node)}")
 
 
-def _paths(holder: object, key: str, base: str) -> list[str]:
+def _each(place: Place, node: Node, names: Sequence[object], describe: Callable[[str], Examined]) -> Examined:
+    """Return what the members of a group hold; one that is broken is its error, the others are not touched."""
+    found: Examined = []
+    for name in names:
+        try:
+            with naming(place.uri(node.path)):
+                inner = join(node.path, name)
+                with naming(place.uri(inner), broken="is broken"):
+                    found += describe(inner)
+        except ImageError as error:
+            found.append(error)
+    return found
+
+
+def _member(place: Place, inner: str) -> Examined:
+    return [replace(image(place, place.node(inner, "the member")), member=True)]
+
+
+def _paths(holder: object, key: str) -> list[object]:
     """Return the paths that a list of objects in the metadata gives."""
     entries = holder.get(key) if isinstance(holder, dict) else None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise RefusedError(f"its metadata must list {key} with paths")
-    return [join(base, entry.get("path")) for entry in entries]
+    return [entry.get("path") for entry in entries]
 
 
-def _fields(place: Place, well: Node) -> list[str]:
+def _fields(place: Place, well: Node) -> Examined:
     attributes = ome_attributes(well)
     version_of(attributes)
-    return _paths(attributes.get("well"), "images", well.path)
+    return _each(place, well, _paths(attributes.get("well"), "images"), partial(_member, place))
 
 
-def _bioformats(place: Place, node: Node) -> Iterator[str]:
+def _bioformats(place: Place, node: Node) -> Iterator[object]:
     """Yield the series in the order of the group OME, or those numbered 0, 1, ..."""
     listing = read_node(place.store, join(node.path, "OME"))
     series = ome_attributes(listing).get("series") if listing else None
     if isinstance(series, list):
-        yield from (join(node.path, name) for name in series)
+        yield from series
         return
     number = 0
     while read_node(place.store, join(node.path, str(number))) is not None:
-        yield join(node.path, str(number))
+        yield str(number)
         number += 1
 
 
 def _array_list(place: Place, node: Node) -> str:
     """Return which arrays a group offers."""
-    arrays = list(_arrays(place, node.path))
+    arrays = list(islice(_arrays(place, node.path), MAX_LISTED + 1))
     if arrays:
         more = ", ..." if len(arrays) > MAX_LISTED else ""
         return f"its arrays, for --array, are {', '.join(arrays[:MAX_LISTED])}{more}"

@@ -7,7 +7,7 @@ from patchplan.images.boundary import RefusedError, one_line
 from patchplan.images.info import ImageInfo, Options
 from patchplan.images.layout import parse_override, sample_notes
 from patchplan.images.npy import plain_axes
-from patchplan.images.paths import fingerprint, same_file
+from patchplan.images.paths import Seen, fingerprint, look
 from patchplan.images.reading import Described
 from patchplan.images.zarr.ome import Multiscale, dimension_axes, ome_attributes, parse_multiscale
 from patchplan.images.zarr.reader import ZarrRecipe, array_facts
@@ -18,9 +18,19 @@ from patchplan.images.zarr.store import Node, Store, ZipFileStore, array_shape, 
 class Place:
     """A store, what the user says about it, and how its members are called."""
 
-    path: Path
+    seen: Seen
     store: Store
     options: Options
+
+    @property
+    def path(self) -> Path:
+        """Path of the folder or zip."""
+        return self.seen.path
+
+    @property
+    def base(self) -> str:
+        """Where the store starts inside a zip."""
+        return self.store.base if isinstance(self.store, ZipFileStore) else ""
 
     @property
     def zipped(self) -> bool:
@@ -33,7 +43,8 @@ class Place:
 
     def relative(self, owner: str, inner: str) -> str | None:
         """Return the path of an array from the path that its image is called by."""
-        return (inner if self.zipped else inner[len(owner) :].strip("/")) or None
+        start = self.base if self.zipped else owner
+        return inner[len(start) :].strip("/") or None
 
     def node(self, inner: str, what: str) -> Node:
         """Return a node that the metadata promises."""
@@ -185,7 +196,7 @@ def _describe(place: Place, found: _Found) -> Described:
 
 def _identity(place: Place, inner: str) -> tuple[object, ...]:
     """Return what tells an array from others, also if it is reached through a folder of its store."""
-    return (same_file(place.path), inner) if place.zipped else (same_file(place.path / inner),)
+    return (place.seen.same_file, inner) if place.zipped else (look(place.path / inner).same_file,)
 
 
 def _pixel_size(found: _Found, axes: str) -> tuple[float, ...] | None:
@@ -197,7 +208,7 @@ def _pixel_size(found: _Found, axes: str) -> tuple[float, ...] | None:
 
 def _fingerprint(place: Place, nodes: tuple[Node, ...]) -> str:
     """Hash the documents by their paths below the first node; of a zip also its size."""
-    parts = [str(place.path.stat().st_size).encode()] if place.zipped else []
+    parts = [str(place.seen.size).encode()] if place.zipped else []
     for node in nodes:
         below = node.path[len(nodes[0].path) :].strip("/")
         for name, text in sorted(node.documents.items()):

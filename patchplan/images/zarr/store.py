@@ -7,6 +7,7 @@ provides the bytes to fingerprint; `reader` leaves pixels to zarr.
 import json
 import os
 import re
+import stat
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from patchplan.images.boundary import RefusedError, one_line
+from patchplan.images.paths import ZARR_DOCUMENTS, check_regular
+
+MAX_DOCUMENT = 1 << 26
+"""Bytes of a metadata document."""
 
 MAX_COUNTED = 100_000
 """Chunks of an array up to which those present are counted."""
@@ -39,10 +44,16 @@ class FolderStore:
 
     def read(self, key: str) -> bytes | None:
         """Return a document, None where there is none."""
+        path = self.root / key
         try:
-            return (self.root / key).read_bytes()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            status = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        if stat.S_ISDIR(status.st_mode):
+            return None
+        check_regular(status)
+        _check_document(key, status.st_size)
+        return path.read_bytes()
 
     def size(self, key: str) -> int | None:
         """Return the bytes of an object."""
@@ -50,9 +61,9 @@ class FolderStore:
         return path.stat().st_size if path.is_file() else None
 
     def children(self, prefix: str) -> list[str]:
-        """Return names of folders below a prefix, sorted."""
+        """Return names of folders below a prefix, sorted; links may lead out of the store or in a circle."""
         with os.scandir(self.root / prefix) as entries:
-            return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+            return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False) and not e.name.startswith("."))
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield paths of all files below a prefix, relative to it."""
@@ -79,11 +90,10 @@ class ZipFileStore:
     @cached_property
     def base(self) -> str:
         """Where the store starts inside the zip: `` or the name of a folder."""
-        documents = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
-        if any(name in self._sizes for name in documents):
+        if any(name in self._sizes for name in ZARR_DOCUMENTS):
             return ""
         tops = {name.split("/")[0] for name in self._sizes}
-        inner = [top for top in tops if any(f"{top}/{name}" in self._sizes for name in documents)]
+        inner = [top for top in tops if any(f"{top}/{name}" in self._sizes for name in ZARR_DOCUMENTS)]
         if len(inner) != 1:
             raise RefusedError("is a zip file, but no Zarr store: it has no metadata document at its root")
         return inner[0]
@@ -92,8 +102,7 @@ class ZipFileStore:
         """Return a document, None where there is none."""
         if key not in self._sizes:
             return None
-        if self._sizes[key] > 1 << 26:
-            raise RefusedError(f"metadata document {key} of {self._sizes[key]:,} bytes is too large")
+        _check_document(key, self._sizes[key])
         with zipfile.ZipFile(self.path) as archive:
             return archive.read(key)
 
@@ -114,6 +123,11 @@ class ZipFileStore:
 
 
 Store = FolderStore | ZipFileStore
+
+
+def _check_document(key: str, size: int) -> None:
+    if size > MAX_DOCUMENT:
+        raise RefusedError(f"metadata document {key} of {size:,} bytes is too large; allowed are {MAX_DOCUMENT:,}")
 
 
 @dataclass(frozen=True)
