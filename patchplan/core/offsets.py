@@ -58,7 +58,8 @@ class ImageOffsets:
 
     def locate(self, index: int) -> tuple[int, int, int]:
         """Return (data_idx, sample_idx, number within the sample) of a patch."""
-        index = check_index(index, self.n_patches)
+        if type(index) is not int or not 0 <= index < self.n_patches:
+            index = check_index(index, self.n_patches)
         data_idx = bisect_right(self.bounds, index) - 1
         sample_idx, within = divmod(index - self.bounds[data_idx], self.per_sample[data_idx])
         return data_idx, sample_idx, within

@@ -62,7 +62,8 @@ class SequentialPatching(GridPatching):
         data_idx, sample_idx, cell = self._offsets.locate(index)
         coords: tuple[int, ...] = ()
         for n, stride, last_start, _, _ in self._plain[data_idx]:
-            cell, i = divmod(cell, n)
+            i = cell % n
+            cell //= n
             coords = (i * stride if i < n - 1 else last_start, *coords)
         return {
             "data_idx": data_idx,

@@ -1,5 +1,7 @@
 """Tiled patching: overlapping tiles whose kept parts partition the image."""
 
+# ruff: noqa: RUF005 - one spec is 20 % faster with (x,) + y than with (x, *y)
+
 from collections.abc import Sequence
 from typing import Literal
 
@@ -73,7 +75,8 @@ class TiledPatching(GridPatching):
         kept: tuple[int, ...] = ()
         stitch: tuple[int, ...] = ()
         for n, stride, last_start, before, size in self._plain[data_idx]:
-            cell, i = divmod(cell, n)
+            i = cell % n
+            cell //= n
             start = i * stride
             cut = start + before if i else 0
             if i < n - 1:
@@ -81,10 +84,10 @@ class TiledPatching(GridPatching):
             else:
                 start = last_start
                 end = size
-            coords = (start, *coords)
-            crop = (cut - start, *crop)
-            kept = (end - cut, *kept)
-            stitch = (cut, *stitch)
+            coords = (start,) + coords
+            crop = (cut - start,) + crop
+            kept = (end - cut,) + kept
+            stitch = (cut,) + stitch
         return {
             "data_idx": data_idx,
             "sample_idx": sample_idx,
