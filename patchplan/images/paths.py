@@ -73,12 +73,15 @@ class Seen:
 
 def look(path: Path) -> Seen:
     """Look at a file or folder, or refuse what is neither: opening a named pipe would wait forever."""
-    seen = Seen(path, os.stat(path))  # noqa: PTH116 (no Path method per file)
-    if seen.is_dir:
-        return seen
-    check_regular(seen.status)
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
-        return Seen(path, seen.status, file.read(HEAD_BYTES))
+    status = os.stat(path)  # noqa: PTH116 (no Path method per file)
+    if stat.S_ISDIR(status.st_mode):
+        return Seen(path, status)
+    check_regular(status)
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # a third quicker than a file object
+    try:
+        return Seen(path, status, os.read(handle, HEAD_BYTES))
+    finally:
+        os.close(handle)
 
 
 def check_regular(status: os.stat_result) -> None:
