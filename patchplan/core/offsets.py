@@ -17,7 +17,8 @@ from patchplan.errors import ShapeError
 
 def check_index(index: int, n: int) -> int:
     """Return the index as a plain int; raise IndexError unless 0 <= index < n."""
-    index = int(operator.index(index))
+    if type(index) is not int:
+        index = int(operator.index(index))
     if not 0 <= index < n:
         raise IndexError(f"patch index {index} is out of range: there are {n} patches (0 to {n - 1})")
     return index
@@ -58,8 +59,7 @@ class ImageOffsets:
 
     def locate(self, index: int) -> tuple[int, int, int]:
         """Return (data_idx, sample_idx, number within the sample) of a patch."""
-        if type(index) is not int or not 0 <= index < self.n_patches:
-            index = check_index(index, self.n_patches)
+        index = check_index(index, self.n_patches)
         data_idx = bisect_right(self.bounds, index) - 1
         sample_idx, within = divmod(index - self.bounds[data_idx], self.per_sample[data_idx])
         return data_idx, sample_idx, within

@@ -72,8 +72,8 @@ class FixedRandomPatching:
 
     def get_patch_spec(self, index: int) -> PatchSpecs:
         """Return one patch."""
-        index = check_index(index, self.n_patches)
-        return self._stream.spec_at(index, self._all().coords[index])
+        kept = self._kept or self._all()
+        return self._stream.spec_at(index, kept.coords[check_index(index, len(kept))])
 
     def get_patch_specs(self, start: int = 0, stop: int | None = None) -> SpecTable:
         """Return the patches [start, stop) as columns."""

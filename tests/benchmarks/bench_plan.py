@@ -151,7 +151,7 @@ def write_ours(path: Path, tiling: TiledPatching) -> None:
         tiles=True,
         ndim=2,
     )
-    write_plan(path, header, [tiling])
+    write_plan(path, header, [tiling], overwrite=True)
 
 
 def bench_memory(folder: Path) -> None:
@@ -194,7 +194,7 @@ def header_only(path: Path, size: int) -> None:
     shape = tiling.data_shapes[0]
     image = header.images[0].model_copy(update={"shape": shape[2:], "data_shape": shape, "n_patches": tiling.n_patches})
     counts = {"n_patches": tiling.n_patches, "n_rows": tiling.n_patches, "rows": False, "images": (image,)}
-    write_plan(path, header.model_copy(update=counts), [])
+    write_plan(path, header.model_copy(update=counts), [], overwrite=True)
 
 
 def main() -> None:

@@ -1,0 +1,131 @@
+"""Inspecting plans against floors: a plan of four tiles, and bare numpy. Run: python -m tests.benchmarks.bench_inspect.
+
+The floor of random patches is an int32 difference array in bands of 2,048 rows: corners scattered, two sums in
+place, one bincount. Flat indices scatter ten times as fast as pairs, so the floor uses them.
+"""
+
+import subprocess
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import patchplan
+from patchplan.patching import TiledPatching
+from tests.benchmarks.bench_plan import write_ours
+from tests.benchmarks.measure import peak_of, ratio, report
+
+SIDE, PATCH, BAND = 32_768, 64, 2_048
+
+
+def inspect_command(plan: Path, *more: str) -> None:
+    """Run the whole command."""
+    subprocess.run([sys.executable, "-m", "patchplan", "inspect", str(plan), "--quiet", *more], check=True)
+
+
+def grid_plan(path: Path, side: int) -> None:
+    """Write a tiled plan without rows over one square image."""
+    from patchplan.plans.write import write_plan
+
+    tiling = TiledPatching([(1, 1, side, side)], 256, 32)
+    small = TiledPatching([(1, 1, 300, 300)], 256, 32)
+    write_ours(path, small)
+    header = patchplan.open_plan(path).header
+    shape = tiling.data_shapes[0]
+    image = header.images[0].model_copy(update={"shape": shape[2:], "data_shape": shape, "n_patches": tiling.n_patches})
+    counts = {"n_patches": tiling.n_patches, "n_rows": tiling.n_patches, "rows": False, "images": (image,)}
+    write_plan(path, header.model_copy(update=counts), [], overwrite=True)
+
+
+def random_plan(folder: Path, n: int, side: int) -> Path:
+    """Write a plan of n random patches of 64 x 64, in epochs of (side / 64)^2."""
+    image = folder / f"{side}.npy"
+    np.lib.format.open_memmap(image, "w+", np.uint8, (side, side))
+    path = folder / f"random{n}.parquet"
+    epochs = -(-n // (side // PATCH) ** 2)
+    patching = {"name": "random", "patch_size": PATCH, "seed": 1}
+    patchplan.plan(image, path, patching=patching, epochs=epochs)
+    return path
+
+
+def bare_bands(starts: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Count visits by bare numpy; starts of shape (2, n)."""
+    total: np.ndarray[Any, Any] = np.zeros(1 << 16, np.int64)
+    width = SIDE + 1
+    for top in range(0, SIDE, BAND):
+        inside = (starts[0] < top + BAND) & (starts[0] + PATCH > top)
+        first = (np.maximum(starts[0][inside], top) - top) * width
+        last = (np.minimum(starts[0][inside] + PATCH, top + BAND) - top) * width
+        left = starts[1][inside]
+        counts = np.zeros((BAND + 1, width), np.int32)
+        flat = counts.reshape(-1)
+        for place, sign in ((first + left, 1), (last + left + PATCH, 1), (last + left, -1), (first + left + PATCH, -1)):
+            np.add.at(flat, place, np.int32(sign))
+        np.cumsum(counts, axis=0, out=counts)
+        np.cumsum(counts, axis=1, out=counts)
+        binned = np.bincount(counts[:BAND, :SIDE].reshape(-1))
+        total[: len(binned)] += binned
+    return total
+
+
+def bench_grids(folder: Path) -> None:
+    """A grid over 10^12 pixels, as a whole command."""
+    small, large = folder / "small.parquet", folder / "large.parquet"
+    grid_plan(small, 480)
+    grid_plan(large, 10**6)
+    assert patchplan.open_plan(small).n_patches == 4
+    gates = ("--require-partition", "--require-full-coverage")
+    measured = ratio(partial(inspect_command, large, *gates), partial(inspect_command, small, *gates))
+    report("tiled, 10^12 pixels, whole command; floor: 4 tiles", measured, 1.5)
+
+
+def bench_random(folder: Path) -> None:
+    """10^6 random patches on 32,768 x 32,768: in process, then as a whole command."""
+    path = random_plan(folder, 10**6, SIDE)
+    plan = patchplan.open_plan(path)
+    starts = plan.specs().coords.T.copy()
+    total = bare_bands(starts)
+    found = dict(patchplan.inspect(path).total.visits.histogram)
+    assert found == {visits: int(total[visits]) for visits in np.flatnonzero(total).tolist()}
+    measured = ratio(partial(patchplan.inspect, path), partial(bare_bands, starts), repeats=3)
+    report(f"random, {plan.n_rows:,} patches, from the file", measured, 3)
+    measured = ratio(partial(inspect_command, path), partial(bare_bands, starts), repeats=3)
+    report(f"random, {plan.n_rows:,} patches, whole command", measured, 3)
+    print(f"  its peak: {peak_of(inspecting(path)):.0f} MB (to reach: 1000)")
+
+
+def bench_many_rows(folder: Path) -> None:
+    """10^7 rows, in one image and in many samples; tiles with rows."""
+    path = random_plan(folder, 10**7, SIDE)
+    print(f"10^7 random rows: {peak_of(inspecting(path)):.0f} MB peak (to reach: 1000)")
+    tiles = folder / "tiles.parquet"
+    write_ours(tiles, TiledPatching([(1, 1, 708_000, 708_000)], 256, 32))
+    rows = patchplan.open_plan(tiles).n_rows
+    print(f"{rows:,} tiles with rows, 5 x 10^11 pixels: {peak_of(inspecting(tiles)):.0f} MB peak (to reach: 1000)")
+
+
+def inspecting(path: Path) -> str:
+    """Return code that inspects a plan and says how long it took."""
+    return (
+        "import time, patchplan, sys\nstart = time.perf_counter()\n"
+        f"total = patchplan.inspect({str(path)!r}).total\n"
+        "assert sum(n for _, n in total.visits.histogram) > 0\n"
+        "print(f'  {time.perf_counter() - start:.1f} s', file=sys.stderr)"
+    )
+
+
+def main() -> None:
+    """Run all; `--quick` leaves out the 10^7 rows."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        bench_grids(folder)
+        bench_random(folder)
+        if "--quick" not in sys.argv:
+            bench_many_rows(folder)
+
+
+if __name__ == "__main__":
+    main()
