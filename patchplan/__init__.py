@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from patchplan.api import plan
+    from patchplan.api import inspect, inspect_images, plan
     from patchplan.core.specs import PatchSpecs, SpecTable, TileSpecs, is_tile_specs
     from patchplan.errors import PatchplanError
     from patchplan.images import ImageSource, open_image, open_images
@@ -40,6 +40,8 @@ __all__ = [
     "TiledPatching",
     "WholeSamplePatching",
     "create_patching",
+    "inspect",
+    "inspect_images",
     "is_tile_specs",
     "open_image",
     "open_images",
@@ -48,7 +50,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "patchplan.api": ("plan",),
+    "patchplan.api": ("inspect", "inspect_images", "plan"),
     "patchplan.core.specs": ("PatchSpecs", "SpecTable", "TileSpecs", "is_tile_specs"),
     "patchplan.errors": ("PatchplanError",),
     "patchplan.images": ("ImageSource", "open_image", "open_images"),

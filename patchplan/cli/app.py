@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from patchplan.cli import demo, plan, schema
+from patchplan.cli import demo, inspect, plan, schema
 from patchplan.cli.boundary import BAD_INPUT
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("plan", epilog=plan.EXAMPLE)(plan.plan)
+app.command("inspect", epilog=inspect.EXAMPLE)(inspect.inspect)
 app.command("schema", epilog=schema.EXAMPLE)(schema.schema)
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 
