@@ -224,7 +224,7 @@ def _strategy(
 
 
 def _check_options(strategy: PatchingConfig, *, epochs: int | None, rows: bool) -> None:
-    if epochs is not None and (not isinstance(epochs, int) or epochs < 1):
+    if epochs is not None and (type(epochs) is not int or epochs < 1):
         raise ConfigError(f"--epochs: found {epochs!r}; allowed: a whole number from 1")
     if epochs is not None and strategy.name not in DRAWN_ANEW:
         raise ConfigError(

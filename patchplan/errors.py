@@ -46,7 +46,3 @@ class PlanError(PatchplanError, ValueError):
 
 class OutputError(PatchplanError, OSError):
     """An output that exists already or cannot be written."""
-
-
-class MissingExtraError(PatchplanError, ImportError):
-    """An optional dependency that is not installed; the message gives the pip line."""

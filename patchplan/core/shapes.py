@@ -1,17 +1,12 @@
 """Checks of data shapes and of values given per spatial axis. One rule, one sentence, one place."""
 
 import operator
-import reprlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from patchplan.core.axes import spatial_axes
 from patchplan.errors import ShapeError
-
-_SHORT = reprlib.Repr()
-_SHORT.maxlevel = 2
-_SHORT.maxstring = 60
 
 Shape = tuple[int, ...]
 PerAxis = int | Iterable[int]
@@ -20,11 +15,6 @@ PerAxis = int | Iterable[int]
 
 MAX_SIZE = 2**62
 """Largest size of an axis or a patch, so that the sum of two still fits in int64."""
-
-
-def shown(value: object) -> str:
-    """Return a value in short, however large it is."""
-    return _SHORT.repr(value)
 
 
 def check_data_shapes(data_shapes: Sequence[Sequence[int]]) -> tuple[Shape, ...]:

@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchem
 
 from patchplan.core.axes import spatial_axes
 from patchplan.core.grid import check_multiple_of, check_overlaps
-from patchplan.core.shapes import MAX_SIZE, Shape, per_axis, shown
+from patchplan.core.shapes import MAX_SIZE, Shape, per_axis
 from patchplan.errors import ShapeError
+from patchplan.patching.problems import found
 from patchplan.patching.protocol import Patching
 
 
@@ -29,7 +30,7 @@ def _check_per_axis(minimum: int) -> Callable[[Any], Any]:
         plain = tuple(number for number in numbers if number is not None)
         if len(plain) < len(numbers) or (isinstance(value, list | tuple) and len(plain) not in (2, 3)):
             raise ValueError(
-                f"found {shown(value)}; allowed: a whole number from {minimum} to 2**62, "
+                f"found {found(value)}; allowed: a whole number from {minimum} to 2**62, "
                 "or a list of 2 (Y X) or 3 (Z Y X) of them"
             )
         return plain if isinstance(value, list | tuple) else plain[0]
@@ -49,7 +50,7 @@ MAX_SEED = 2**128 - 1
 def _check_seed(value: Any) -> int | None:
     seed = _whole_number(value, 0, MAX_SEED)
     if seed is None and value is not None:
-        raise ValueError(f"found {shown(value)}; allowed: a whole number from 0 to 2**128 - 1")
+        raise ValueError(f"found {found(value)}; allowed: a whole number from 0 to 2**128 - 1")
     return seed
 
 

@@ -1,13 +1,17 @@
 """What is wrong with a config, in the user's words: which key, what was found, what is allowed."""
 
 import difflib
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from patchplan.core.shapes import shown
 from patchplan.errors import ConfigError
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel = 2
+_SHORT.maxstring = 60
 
 
 class Problem(NamedTuple):
@@ -42,7 +46,7 @@ def nearest(word: object, known: Iterable[str]) -> str:
 
 def found(value: object) -> str:
     """Show a value, in short however large it is."""
-    return "nothing" if value is None else shown(value)
+    return "nothing" if value is None else _SHORT.repr(value)
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:
