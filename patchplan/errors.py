@@ -4,6 +4,8 @@ Every error that a user can mend is a `PatchplanError`; a leaf also inherits the
 would catch. Bugs stay outside the family and keep their traceback.
 """
 
+from collections.abc import Sequence
+
 
 class PatchplanError(Exception):
     """Base of all errors that patchplan raises on purpose."""
@@ -46,3 +48,33 @@ class PlanError(PatchplanError, ValueError):
 
 class OutputError(PatchplanError, OSError):
     """An output that exists already or cannot be written."""
+
+
+class TilesError(PatchplanError, ValueError):
+    """Tiles that cannot be used with a plan: another number, size or kind, or of another plan."""
+
+
+class AuditError(TilesError):
+    """Tiles that are missing, there twice, or broken; nothing was written.
+
+    Parameters
+    ----------
+    problem : str
+        What was found, in one line.
+    missing, duplicate : sequence of int
+        Indices of planned tiles that are not there, or there more than once.
+    bad : sequence of (int, str)
+        Indices of tiles that do not fit or cannot be read, and why.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        missing: Sequence[int] = (),
+        duplicate: Sequence[int] = (),
+        bad: Sequence[tuple[int, str]] = (),
+    ) -> None:
+        super().__init__(problem)
+        self.missing = missing
+        self.duplicate = duplicate
+        self.bad = bad

@@ -10,11 +10,13 @@ import patchplan
 PACKAGE = Path(patchplan.__file__).parent
 FLOORS = {
     "errors": 0,
+    "publish": 0,
     "core": 0,
     "patching": 1,
     "images": 1,
     "plans": 2,
     "tiles": 2,
+    "extracting": 3,
     "sampling": 3,
     "coverage": 3,
     "stitching": 3,
@@ -26,6 +28,7 @@ FLOORS = {
 ROOMS = {
     "tifffile": {"images", "tiles", "stitching"},
     "zarr": {"images", "tiles", "stitching"},
+    "tensorstore": {"images", "tiles", "stitching"},
     "typer": {"cli"},
     "rich": {"cli"},
     "pyarrow": {"plans"},
@@ -102,7 +105,7 @@ def test_help_loads_nothing_heavy():
         "from patchplan.cli import main\n"
         "try: main()\nexcept SystemExit: pass"
     )
-    heavy = {"numpy", "pydantic", "yaml", "pyarrow", "tifffile", "zarr", "imagecodecs"}
+    heavy = {"numpy", "pydantic", "yaml", "pyarrow", "tifffile", "zarr", "tensorstore", "imagecodecs"}
     assert not loaded_by(code) & heavy
 
 

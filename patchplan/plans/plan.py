@@ -1,5 +1,7 @@
 """A plan: a header and rows, on disk in one of three formats."""
 
+import hashlib
+import json
 import os
 from collections.abc import Iterator
 from functools import cached_property
@@ -14,11 +16,15 @@ from patchplan.errors import PlanError
 from patchplan.images import ImageInfo, ImageSource, reopen
 from patchplan.patching.factory import create_patching
 from patchplan.patching.protocol import Patching
+from patchplan.plans.epoch import EpochRows
 from patchplan.plans.header import Header, ImageRecord
 from patchplan.plans.tables.columns import check_rows, schema_of, split_rows, table_schema, to_batch, to_specs
 from patchplan.plans.tables.rows import Rows, open_rows
 
 BATCH_ROWS = 1 << 18
+
+ALL_FROM_CONFIG = ("sequential", "tiled", "whole", "random", "fixed_random", "stratified")
+TEXT = ("split",)
 
 
 class Plan:
@@ -131,6 +137,30 @@ class Plan:
             return (self.table(start, stop) for start, stop in split_rows(0, self.n_rows, size))
         pieces = self._rows.pieces(size, self.schema)
         return (check_rows(piece, self.data_shapes, str(self.path)) for piece in pieces)
+
+    def epoch(self, epoch: int = 0) -> EpochRows:
+        """Return the rows of one epoch; PlanError where there is no such epoch."""
+        return EpochRows(self, epoch)
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of what the plan plans: equal for the same patches of images of the same shapes, in any format.
+
+        Tiles record it, so that those of another plan are noticed. Images' names and places are not in it.
+        """
+        header = self.header
+        patching = {key: value for key, value in header.config["patching"].items() if key != "table"}
+        shapes = [list(shape) for shape in self.data_shapes]
+        facts = [patching, shapes, header.n_patches, header.n_rows, header.tiles, header.epochs]
+        hashed = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+        if patching["name"] not in ALL_FROM_CONFIG:
+            columns = {name: hashlib.sha256() for name in self.schema.names if name not in TEXT}
+            for batch in self.batches():
+                for name, column in columns.items():
+                    column.update(batch.column(name).to_numpy().tobytes())
+            for name, column in columns.items():
+                hashed.update(name.encode() + column.digest())
+        return hashed.hexdigest()[:32]
 
     def __len__(self) -> int:
         return self.n_rows

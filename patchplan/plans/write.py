@@ -11,10 +11,10 @@ from patchplan.errors import PlanError
 from patchplan.patching.protocol import Patching
 from patchplan.plans.header import Header
 from patchplan.plans.plan import BATCH_ROWS
-from patchplan.plans.publish import published
 from patchplan.plans.tables import csv, json, parquet
 from patchplan.plans.tables.columns import EXTRA_TYPES, split_rows, table_schema, to_batch
 from patchplan.plans.tables.rows import check_suffix
+from patchplan.publish import published
 
 MAX_ROWS = {".parquet": 10**11, ".csv": 10**9, ".json": json.MAX_ROWS}
 """More rows than these fill a disk rather than a plan: a small broken file may claim any size."""

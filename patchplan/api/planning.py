@@ -1,14 +1,12 @@
-"""One function per command: open, run, return a result. Nothing here prints."""
+"""`plan`: from images and a config to a table of patches."""
 
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from patchplan.coverage.report import MAX_BOXES, inspect_plan
-from patchplan.coverage.result import InspectResult
-from patchplan.coverage.sources import ImagesResult, reading_of, source_findings
+from patchplan.api.common import PathLike, Progress, as_list, counting
 from patchplan.errors import ConfigError, OutputError
 from patchplan.images import open_all
 from patchplan.patching.config import PatchingConfig, SeededConfig, SizedConfig
@@ -17,17 +15,12 @@ from patchplan.plans.config import ConfigText, PlanConfig, is_whole, read_config
 from patchplan.plans.draft import Draft
 from patchplan.plans.given import Given, read_given
 from patchplan.plans.header import FOLLOW_FROM_HEADER
-from patchplan.plans.plan import Plan, open_plan
-from patchplan.plans.publish import check_free
 from patchplan.plans.result import PlanResult
 from patchplan.plans.select import check_names, large_enough, same_ndim
 from patchplan.plans.tables.csv import is_header
 from patchplan.plans.tables.rows import check_suffix
 from patchplan.plans.write import files_of, write_plan
-
-PathLike = str | os.PathLike[str]
-Progress = Callable[[str, int, int], None]
-"""Called with what is counted (images, rows), how many are done, and how many there are."""
+from patchplan.publish import check_free
 
 DRAWN_ANEW = ("random", "stratified")
 
@@ -94,14 +87,14 @@ def plan(
     read = [path for path in (config, getattr(strategy, "table", None)) if isinstance(path, str | os.PathLike)]
     target = _check_output(output, read, overwrite=overwrite, dry_run=dry_run)
     found = open_all(
-        [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs),
+        as_list(inputs),
         axes=settings.axes,
         series=series,
         level=level,
         array=array,
         z_as_samples=z_as_samples,
         skip_broken=skip_broken,
-        progress=_counting(progress, "images"),
+        progress=counting(progress, "images"),
     )
     check_names(found.sources)
     skipped = [str(error) for error in found.skipped]
@@ -114,72 +107,10 @@ def plan(
     if target is not None and not dry_run:
         base = target.parent if root is None else Path(root)
         header = draft.header(base, rows=rows, reading={"axes": settings.axes, "z_as_samples": z_as_samples})
-        counting = _counting(progress, "rows")
+        rows_done = counting(progress, "rows")
         carried = None if given is None else given.carried
-        write_plan(target, header, draft.passes(), carried=carried, overwrite=overwrite, progress=counting)
+        write_plan(target, header, draft.passes(), carried=carried, overwrite=overwrite, progress=rows_done)
     return draft.result(None if dry_run else target, skipped)
-
-
-def inspect(
-    plan: PathLike | Plan,
-    *,
-    root: PathLike | None = None,
-    max_boxes: int = MAX_BOXES,
-    progress: Progress | None = None,
-) -> InspectResult:
-    """Tell what a plan covers: how often each pixel is read and, for tiles, whether each is kept once.
-
-    Parameters
-    ----------
-    plan : path or Plan
-        A plan, or its file.
-    root : path, optional
-        Folder that the images' paths start from; only to see whether they are still the same.
-    max_boxes : int
-        Boxes to list per image of each kind: not covered, gaps, doubles.
-    progress : callable, optional
-        Called with what is counted (rows, pixels), how many are done, and how many there are.
-
-    Raises
-    ------
-    PlanError, ConfigError
-        If it is no plan or is damaged, or if `max_boxes` is no number of boxes.
-    """
-    if not isinstance(max_boxes, int) or max_boxes < 0:
-        raise ConfigError(f"--max-boxes: found {max_boxes!r}; allowed: a whole number from 0")
-    path = plan.path if isinstance(plan, Plan) else plan
-    opened = plan if isinstance(plan, Plan) and root is None else open_plan(path, root)
-    return inspect_plan(opened, max_boxes, progress, source_findings(opened))
-
-
-def inspect_images(
-    inputs: PathLike | Sequence[PathLike],
-    *,
-    axes: str | None = None,
-    series: int | None = None,
-    level: int | None = None,
-    array: str | None = None,
-    z_as_samples: bool = False,
-    skip_broken: bool = False,
-    progress: Progress | None = None,
-) -> ImagesResult:
-    """Tell how images are read: axes, shapes, chunks, pixel size, and what else there is to choose from.
-
-    Parameters and errors as for `plan`.
-    """
-    found = open_all(
-        [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs),
-        axes=axes,
-        series=series,
-        level=level,
-        array=array,
-        z_as_samples=z_as_samples,
-        skip_broken=skip_broken,
-        progress=_counting(progress, "images"),
-    )
-    return ImagesResult(
-        images=tuple(map(reading_of, found.sources)), skipped=tuple(str(error) for error in found.skipped)
-    )
 
 
 def _check_output(output: PathLike | None, read: Sequence[PathLike], *, overwrite: bool, dry_run: bool) -> Path | None:
@@ -234,7 +165,3 @@ def _check_options(strategy: PatchingConfig, *, epochs: int | None, rows: bool) 
         raise ConfigError(
             f"--no-rows: {strategy.name} plans need their rows; allowed for {', '.join(FOLLOW_FROM_HEADER)}"
         )
-
-
-def _counting(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:
-    return None if progress is None else lambda done, total: progress(what, done, total)

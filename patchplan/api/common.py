@@ -1,0 +1,18 @@
+"""What the functions share: how paths are given, how progress is told."""
+
+import os
+from collections.abc import Callable, Sequence
+
+PathLike = str | os.PathLike[str]
+Progress = Callable[[str, int, int], None]
+"""Called with what is counted (images, rows, tiles, ...), how many are done, and how many there are."""
+
+
+def as_list(paths: PathLike | Sequence[PathLike]) -> list[PathLike]:
+    """Return one path, or several, as a list."""
+    return [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+
+
+def counting(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:
+    """Return a callback that counts one thing only."""
+    return None if progress is None else lambda done, total: progress(what, done, total)

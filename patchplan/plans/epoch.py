@@ -1,0 +1,109 @@
+"""The rows of one epoch of a plan, by position: what is cut out and stitched in one go."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from patchplan.core.offsets import check_range
+from patchplan.core.specs import IntArray, SpecTable
+from patchplan.errors import PlanError
+from patchplan.plans.tables.columns import split_rows, to_specs
+
+if TYPE_CHECKING:
+    from patchplan.plans.plan import Plan
+
+PIECE_ROWS = 1 << 16
+
+
+class EpochRows:
+    """Rows of one epoch in the order of the plan; row k is at position k.
+
+    Open one with `plan.epoch(k)`. Memory: 8 bytes per row where indices are not 0, 1, 2, ..., else next to none.
+    """
+
+    def __init__(self, plan: "Plan", epoch: int) -> None:
+        self.plan = plan
+        self.epoch = epoch
+        self._rows = _rows_of(plan, epoch)
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self._rows)
+
+    @cached_property
+    def index(self) -> range | IntArray:
+        """The index of each row: a range where they are 0, 1, 2, ..., else an array of shape (n,).
+
+        Raises
+        ------
+        PlanError
+            If two rows have the same index, so that nobody can tell which tile is whose.
+        """
+        if not self.plan.header.rows:
+            return range(self.n)
+        found = np.empty(self.n, np.int64)
+        counted = True
+        for start, index, _ in self.pieces():
+            found[start : start + len(index)] = index
+            counted = counted and bool((index == np.arange(start, start + len(index))).all())
+        if counted:
+            return range(self.n)
+        ordered = np.sort(found)
+        twice = ordered[1:][ordered[1:] == ordered[:-1]]
+        if len(twice):
+            raise PlanError(f"{self.plan.path}: index {twice[0]} occurs more than once in epoch {self.epoch}")
+        return found
+
+    def specs(self, start: int = 0, stop: int | None = None) -> SpecTable:
+        """Return the rows at positions [start, stop)."""
+        return to_specs(self._table(*check_range(start, stop, self.n)))
+
+    def pieces(self, size: int = PIECE_ROWS) -> Iterator[tuple[int, IntArray, SpecTable]]:
+        """Yield all rows in pieces of at most `size`: position of the first, indices, specs."""
+        for start, stop in split_rows(0, self.n, size):
+            table = self._table(start, stop)
+            yield start, table.column("index").to_numpy(), to_specs(table)
+
+    def _table(self, start: int, stop: int) -> pa.Table:
+        if start == stop:
+            return self.plan.table(0, 0)
+        first, last = int(self._rows[start]), int(self._rows[stop - 1])
+        table = self.plan.table(first, last + 1)
+        if last + 1 - first > stop - start:
+            table = table.take(pa.array(np.asarray(self._rows[start:stop]) - first))
+        if "epoch" in table.schema.names and not np.all(table.column("epoch").to_numpy() == self.epoch):
+            raise PlanError(f"{self.plan.path}: rows {first} to {last} should be of epoch {self.epoch}, but are not")
+        return table
+
+
+def _rows_of(plan: "Plan", epoch: int) -> range | IntArray:
+    """Return where in the table the rows of an epoch are."""
+    if isinstance(epoch, bool) or not isinstance(epoch, int) or epoch < 0:
+        raise PlanError(f"--epoch: found {epoch!r}; allowed: a whole number from 0")
+    if plan.header.epochs is not None:
+        _check_epoch(plan, epoch, plan.header.epochs)
+        return range(epoch * plan.n_patches, (epoch + 1) * plan.n_patches)
+    if "epoch" not in plan.schema.names:
+        _check_epoch(plan, epoch, 1)
+        return range(plan.n_rows)
+    found: list[IntArray] = []
+    start = highest = 0
+    for table in plan.batches():
+        column = table.column("epoch").to_numpy()
+        highest = max(highest, int(column.max(initial=0)))
+        found.append(np.flatnonzero(column == epoch) + start)
+        start += len(column)
+    rows = np.concatenate(found) if found else np.empty(0, np.int64)
+    if not len(rows):
+        _check_epoch(plan, epoch, highest + 1 if highest < epoch else epoch)
+    return rows
+
+
+def _check_epoch(plan: "Plan", epoch: int, n_epochs: int) -> None:
+    if epoch >= n_epochs:
+        found = "has no epochs; allowed: 0" if n_epochs == 1 else f"has epochs 0 to {n_epochs - 1}"
+        raise PlanError(f"--epoch: found {epoch}; {plan.path} {found}")
