@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from patchplan.api import inspect, inspect_images, plan
+    from patchplan.api import Stitcher, extract, inspect, inspect_images, plan, read_patches, stitch
     from patchplan.core.specs import PatchSpecs, SpecTable, TileSpecs, is_tile_specs
     from patchplan.errors import PatchplanError
     from patchplan.images import ImageSource, open_image, open_images
@@ -35,11 +35,13 @@ __all__ = [
     "RandomPatching",
     "SequentialPatching",
     "SpecTable",
+    "Stitcher",
     "StratifiedPatching",
     "TileSpecs",
     "TiledPatching",
     "WholeSamplePatching",
     "create_patching",
+    "extract",
     "inspect",
     "inspect_images",
     "is_tile_specs",
@@ -47,10 +49,12 @@ __all__ = [
     "open_images",
     "open_plan",
     "plan",
+    "read_patches",
+    "stitch",
 ]
 
 _HOMES = {
-    "patchplan.api": ("inspect", "inspect_images", "plan"),
+    "patchplan.api": ("Stitcher", "extract", "inspect", "inspect_images", "plan", "read_patches", "stitch"),
     "patchplan.core.specs": ("PatchSpecs", "SpecTable", "TileSpecs", "is_tile_specs"),
     "patchplan.errors": ("PatchplanError",),
     "patchplan.images": ("ImageSource", "open_image", "open_images"),

@@ -65,6 +65,8 @@ class AuditError(TilesError):
         Indices of planned tiles that are not there, or there more than once.
     bad : sequence of (int, str)
         Indices of tiles that do not fit or cannot be read, and why.
+
+    `result` is what would have been returned, where the audit came to its end.
     """
 
     def __init__(
@@ -78,3 +80,4 @@ class AuditError(TilesError):
         self.missing = missing
         self.duplicate = duplicate
         self.bad = bad
+        self.result: object = None

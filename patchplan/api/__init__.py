@@ -1,6 +1,9 @@
 """One function per command: open, run, return a result. Nothing here prints."""
 
+from patchplan.api.extracting import extract, read_patches
 from patchplan.api.inspecting import inspect, inspect_images
 from patchplan.api.planning import plan
+from patchplan.api.stitching import stitch
+from patchplan.api.streaming import Stitcher
 
-__all__ = ["inspect", "inspect_images", "plan"]
+__all__ = ["Stitcher", "extract", "inspect", "inspect_images", "plan", "read_patches", "stitch"]

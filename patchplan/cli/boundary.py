@@ -7,14 +7,14 @@ from typing import ParamSpec
 
 import typer
 
-from patchplan.errors import PatchplanError
+from patchplan.errors import AuditError, PatchplanError
 
 P = ParamSpec("P")
 CHECK_FAILED, BAD_INPUT, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
 
 
 def reported(command: Callable[P, None]) -> Callable[P, None]:
-    """Turn our errors and the system's into a message on stderr and exit code 2; Ctrl-C into 130."""
+    """Turn our errors and the system's into a message on stderr and exit code 2 (audits: 1); Ctrl-C into 130."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -23,6 +23,8 @@ def reported(command: Callable[P, None]) -> Callable[P, None]:
         except BrokenPipeError:
             sys.stderr.close()  # the reader of our output has gone: nobody is left to tell
             raise typer.Exit(PIPE_CLOSED) from None
+        except AuditError as error:
+            fail(str(error), "failed", CHECK_FAILED)
         except (PatchplanError, OSError) as error:
             fail(str(error))
         except MemoryError as error:
@@ -34,9 +36,9 @@ def reported(command: Callable[P, None]) -> Callable[P, None]:
     return run
 
 
-def fail(message: str) -> None:
-    """Say what is wrong, one line per problem, and leave with exit code 2."""
+def fail(message: str, word: str = "error", code: int = BAD_INPUT) -> None:
+    """Say what is wrong, one line per problem, and leave with an exit code."""
     for line in message.splitlines():
-        typer.secho("error: ", err=True, fg="red", bold=True, nl=False)
+        typer.secho(f"{word}: ", err=True, fg="red", bold=True, nl=False)
         typer.echo(line, err=True)
-    raise typer.Exit(BAD_INPUT)
+    raise typer.Exit(code)

@@ -43,7 +43,7 @@ def count_grid(patching: object, most: int) -> GridCounts | None:
         solved = [tuple(GridAxis(size, size) for size in shape[2:]) for shape in shapes]
     elif isinstance(patching, SequentialPatching | TiledPatching):
         shapes = patching.data_shapes
-        solved = [grid_axes(patching, shape) for shape in shapes]
+        solved = [patching.grid_axes(data_idx) for data_idx in range(len(shapes))]
     else:
         return None
     axis_reads, axis_keeps = cache(read_histogram), cache(kept_histogram)
@@ -58,13 +58,6 @@ def count_grid(patching: object, most: int) -> GridCounts | None:
     if any(set(histogram) != {1} for histogram in keeps):
         return None
     return GridCounts(read, _images(shapes, counts, keeps, most))
-
-
-def grid_axes(patching: SequentialPatching | TiledPatching, data_shape: Sequence[int]) -> tuple[GridAxis, ...]:
-    """Return the axes of an image, built from what the strategy says of itself."""
-    overhang = patching.multiple_of is not None
-    values = zip(data_shape[2:], patching.patch_size, patching.overlaps, strict=True)
-    return tuple(GridAxis(*one, overhang) for one in values)
 
 
 def read_histogram(axis: GridAxis) -> Histogram:

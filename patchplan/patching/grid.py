@@ -89,6 +89,10 @@ class GridPatching:
         """Return the indices of the patches of one image."""
         return self._offsets.indices(data_idx)
 
+    def grid_axes(self, data_idx: int) -> tuple[GridAxis, ...]:
+        """Return the grid of one image, an axis each in (Z)YX order; all its samples have the same."""
+        return self._axes[data_idx]
+
     def _table(self, start: int, stop: int | None, *, tiles: bool) -> tuple[dict[str, IntArray], Iterator[Piece]]:
         """Return columns for the rows [start, stop), and the pieces whose iteration fills the owners in."""
         start, stop = check_range(start, stop, self.n_patches)

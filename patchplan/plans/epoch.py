@@ -60,15 +60,16 @@ class EpochRows:
 
     def specs(self, start: int = 0, stop: int | None = None) -> SpecTable:
         """Return the rows at positions [start, stop)."""
-        return to_specs(self._table(*check_range(start, stop, self.n)))
+        return to_specs(self.table(*check_range(start, stop, self.n)))
 
     def pieces(self, size: int = PIECE_ROWS) -> Iterator[tuple[int, IntArray, SpecTable]]:
         """Yield all rows in pieces of at most `size`: position of the first, indices, specs."""
         for start, stop in split_rows(0, self.n, size):
-            table = self._table(start, stop)
+            table = self.table(start, stop)
             yield start, table.column("index").to_numpy(), to_specs(table)
 
-    def _table(self, start: int, stop: int) -> pa.Table:
+    def table(self, start: int, stop: int) -> pa.Table:
+        """Return the rows at positions [start, stop) as flat columns."""
         if start == stop:
             return self.plan.table(0, 0)
         first, last = int(self._rows[start]), int(self._rows[stop - 1])

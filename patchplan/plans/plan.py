@@ -146,9 +146,12 @@ class Plan:
     def digest(self) -> str:
         """Hash of what the plan plans: equal for the same patches of images of the same shapes, in any format.
 
-        Tiles record it, so that those of another plan are noticed. Images' names and places are not in it.
+        Tiles record it, so that those of another plan are noticed. Images' names and places are not in it. A part
+        of a plan has the digest of the whole: its tiles are tiles of the whole.
         """
         header = self.header
+        if isinstance(whole := header.config.get("subset_of"), str):
+            return whole
         patching = {key: value for key, value in header.config["patching"].items() if key != "table"}
         shapes = [list(shape) for shape in self.data_shapes]
         facts = [patching, shapes, header.n_patches, header.n_rows, header.tiles, header.epochs]

@@ -161,7 +161,7 @@ def _level_nodes(place: Place, group: Node, multiscale: Multiscale) -> list[Node
 def _describe(place: Place, found: _Found) -> Described:
     """Return the description of the array that is to be read."""
     node, options = found.node, place.options
-    facts = array_facts(str(place.path), node, place.zipped)
+    facts = array_facts(str(place.path), node)
     axes = found.axes
     if options.axes is not None:
         axes = parse_override(options.axes, facts.shape, axes)

@@ -9,7 +9,7 @@ import os
 import re
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -200,11 +200,23 @@ def count_chunks(node: Node, shape: tuple[int, ...], stored: tuple[int, ...]) ->
 
 def _key_pattern(node: Node, ndim: int) -> str:
     """Return a regular expression of chunk keys with a group per axis."""
+    start, separator = _key_parts(node)
+    return re.escape(start) + re.escape(separator).join([r"(\d+)"] * ndim)
+
+
+def chunk_keys(node: Node) -> Callable[[tuple[int, ...]], str]:
+    """Return a function that gives the path of a chunk (or shard) below the store's root."""
+    start, separator = _key_parts(node)
+    start = f"{node.path}/{start}" if node.path else start
+    return lambda index: start + separator.join(map(str, index))
+
+
+def _key_parts(node: Node) -> tuple[str, str]:
+    """Return how keys of chunks start and what stands between the numbers."""
     found = node.array or {}
     if node.version == 2:
-        return re.escape(str(found.get("dimension_separator", "."))).join([r"(\d+)"] * ndim)
+        return "", str(found.get("dimension_separator", "."))
     encoding = found.get("chunk_key_encoding", {})
     name = encoding.get("name", "default")
     separator = str(encoding.get("configuration", {}).get("separator", "/" if name == "default" else "."))
-    start = f"c{re.escape(separator)}" if name == "default" else ""
-    return start + re.escape(separator).join([r"(\d+)"] * ndim)
+    return (f"c{separator}" if name == "default" else ""), separator

@@ -1,4 +1,4 @@
-"""Writing beside, then moving: nothing half-written stands under the asked name."""
+"""Files that are written in one go, each under a name of its own beside the asked one."""
 
 import glob
 import os
@@ -8,20 +8,28 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from patchplan.errors import OutputError
+from patchplan.publish.locks import flush_file, lock, one_at_a_time
 
 
 def check_free(path: Path, *, overwrite: bool) -> None:
     """Raise OutputError unless a file may be written under this name."""
-    try:
-        folder, exists, parent = path.is_dir(), path.exists(), path.parent.is_dir()
-    except (OSError, ValueError) as error:  # a name that no file can have
-        raise OutputError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from None
+    _, folder, exists, parent = look(path)
     if folder:
         raise OutputError(f"{path}: is a folder; give the name of a file")
     if exists and not overwrite:
         raise OutputError(f"{path}: exists already; use --overwrite to replace it, or another name")
     if not parent:
         raise OutputError(f"{path}: the folder {path.parent} does not exist")
+
+
+def look(path: Path) -> tuple[bool, bool, bool, bool]:
+    """Return whether a path is a link, a folder, anything at all, and whether its folder is there."""
+    try:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.lstat()  # unlike exists(), it tells a name that no file can have
+        return path.is_symlink(), path.is_dir(), path.exists(), path.parent.is_dir()
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from None
 
 
 @contextmanager
@@ -47,23 +55,20 @@ def published(paths: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path]]
     partials: list[Path] = []
     locks: list[int] = []
     try:
-        for path in paths:
-            _sweep(path)
-            handle, partial = _create_beside(path)
-            locks.append(handle)
-            partials.append(partial)
-        yield partials
-        for partial in partials:
-            _flush(partial)
-        with _one_at_a_time(paths[0].parent):
+        with reported(paths[0]):
             for path in paths:
-                check_free(path, overwrite=overwrite)
-            for partial, path in zip(partials, paths, strict=True):
-                partial.replace(path)
-    except OSError as error:
-        if type(error).__module__ != "builtins":  # our own errors about inputs are OSErrors, too
-            raise
-        raise OutputError(f"{paths[0]}: cannot be written: {error.strerror or error}") from None
+                _sweep(path)
+                handle, partial = _create_beside(path)
+                locks.append(handle)
+                partials.append(partial)
+            yield partials
+            for partial in partials:
+                flush_file(partial)
+            with one_at_a_time(paths[0].parent):
+                for path in paths:
+                    check_free(path, overwrite=overwrite)
+                for partial, path in zip(partials, paths, strict=True):
+                    partial.replace(path)
     finally:
         for partial in partials:
             with suppress(OSError):  # what stopped the writing must not be hidden by the clean-up
@@ -72,13 +77,24 @@ def published(paths: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path]]
             os.close(handle)
 
 
+@contextmanager
+def reported(path: Path) -> Iterator[None]:
+    """Turn errors of the system into OutputError naming the output."""
+    try:
+        yield
+    except OSError as error:
+        if type(error).__module__ != "builtins":  # our own errors about inputs are OSErrors, too
+            raise
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
 def _create_beside(path: Path) -> tuple[int, Path]:
     """Create an empty file that only we write to, with the permissions of any new file; lock it while we live."""
     handle, name = tempfile.mkstemp(".partial", f"{path.name}.", path.parent)
     umask = os.umask(0)
     os.umask(umask)
     os.fchmod(handle, 0o666 & ~umask)
-    _lock(handle)
+    lock(handle)
     return handle, Path(name)
 
 
@@ -88,37 +104,7 @@ def _sweep(path: Path) -> None:
         with suppress(OSError):
             handle = os.open(left, os.O_RDWR)
             try:
-                if _lock(handle):
+                if lock(handle):
                     left.unlink()
             finally:
                 os.close(handle)
-
-
-@contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Hold a lock on a folder, where the system has one; a process that dies lets go of it."""
-    handle = os.open(folder, os.O_RDONLY) if os.name == "posix" else None
-    try:
-        if handle is not None:
-            _lock(handle, wait=True)
-        yield
-    finally:
-        if handle is not None:
-            os.close(handle)
-
-
-def _lock(handle: int, *, wait: bool = False) -> bool:
-    """Lock an open file or folder, and tell whether it worked; some systems and network drives have no locks."""
-    try:
-        import fcntl
-
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except (ImportError, OSError):
-        return False
-    return True
-
-
-def _flush(path: Path) -> None:
-    """Wait until a file's bytes are on the disk."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

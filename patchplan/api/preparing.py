@@ -1,0 +1,91 @@
+"""What `stitch` and `Stitcher` do before any tile: read the plan, check the options, see where outputs go."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from patchplan.api.common import PathLike
+from patchplan.coverage.report import inspect_plan
+from patchplan.errors import AuditError, OutputError
+from patchplan.plans.epoch import EpochRows
+from patchplan.plans.plan import Plan, open_plan
+from patchplan.plans.write import files_of
+from patchplan.publish import check_free
+from patchplan.stitching.audit import Audit, Auditor
+from patchplan.stitching.canvases import CanvasOptions
+from patchplan.stitching.options import StitchOptions, parse_options, parse_storage
+from patchplan.stitching.target import Target, check_apart, parse_target
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan, the rows of one epoch, and checked options."""
+
+    plan: Plan
+    rows: EpochRows
+    options: StitchOptions
+    target: Target
+    storage: CanvasOptions
+
+    @property
+    def images(self) -> list[Path]:
+        """Where the plan's images should be."""
+        return [self.plan.image_path(data_idx) for data_idx in range(len(self.plan.images))]
+
+
+def prepare(
+    plan: PathLike | Plan,
+    output: PathLike | None,
+    *,
+    format: str | None,  # noqa: A002 - the option's name
+    epoch: int,
+    root: PathLike | None,
+    storage: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> Prepared:
+    """Check everything that is known without tiles."""
+    path = plan.path if isinstance(plan, Plan) else plan
+    opened = plan if isinstance(plan, Plan) and root is None else open_plan(path, root)
+    ndim = opened.header.ndim
+    parsed = parse_options(ndim, tiles=opened.header.tiles, **options)
+    target = parse_target(output, format, len(opened.images))
+    stored = parse_storage(ndim, target.kind, parsed, **storage)
+    # a name for what is written: the same for the same
+    stored = replace(stored, token=f"{opened.digest} {epoch} {parsed.describe()}")
+    return Prepared(opened, opened.epoch(epoch), parsed, target, stored)
+
+
+def check_places(
+    prepared: Prepared, tiles: Sequence[Path], missing_output: PathLike | None = None, *, overwrite: bool = False
+) -> None:
+    """Raise OutputError where an output would destroy what is read, or tiles are what they were cut from."""
+    missing = None if missing_output is None else Path(missing_output)
+    for path in (prepared.target.path, missing):
+        if path is not None:
+            check_apart(path, [*tiles, prepared.plan.path, *prepared.images])
+    if missing is not None:
+        for file in files_of(missing):
+            check_free(file, overwrite=overwrite)
+    for path in tiles:
+        for image in prepared.images:
+            if path.exists() and image.exists() and path.samefile(image):
+                raise OutputError(f"{path}: is an image of the plan, not its tiles; cut tiles with patchplan extract")
+
+
+def prove(auditor: Auditor, audit: Audit) -> None:
+    """Raise AuditError unless no pixel is kept twice. Grids are partitions by their arithmetic."""
+    header = auditor.plan.header
+    if auditor.options.blend != "crop" or audit.grid or header.epochs is not None:
+        return
+    for image in inspect_plan(auditor.plan, 1).images:
+        if image.partition is not None and image.partition.double_pixels:
+            raise AuditError(
+                f"image {image.data_idx} ({image.uri}): kept parts overlap, {image.partition.double_pixels:,} pixels, "
+                f"first in {image.partition.doubles[0]}; use a --blend that lets tiles overlap"
+            )
+
+
+def overlap_of(plan: Plan) -> bool:
+    """Tell whether any two patches of a plan overlap."""
+    return any(image.visits.max > 1 for image in inspect_plan(plan, 0).images)

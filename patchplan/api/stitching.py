@@ -1,0 +1,236 @@
+"""`stitch`: predicted tiles back into images."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from patchplan.api.common import PathLike, Progress, counting
+from patchplan.api.preparing import Prepared, check_places, overlap_of, prepare, prove
+from patchplan.core.specs import IntArray
+from patchplan.errors import AuditError, ConfigError
+from patchplan.plans.plan import Plan
+from patchplan.plans.subset import write_subset
+from patchplan.stitching.assemble import Assembly
+from patchplan.stitching.audit import Audit, Auditor
+from patchplan.stitching.job import StitchJob, check_audit
+from patchplan.stitching.result import StitchResult
+from patchplan.tiles.check import check_tiles
+from patchplan.tiles.memory import ArrayTiles, ObjectTiles
+from patchplan.tiles.opening import open_tiles
+from patchplan.tiles.protocol import Tiles
+
+
+def stitch(
+    plan: PathLike | Plan,
+    tiles: Any,
+    output: PathLike | None = None,
+    *,
+    format: str | None = None,  # noqa: A002 - the option's name
+    epoch: int = 0,
+    ngff: str = "0.5",
+    blend: str | None = None,
+    reduce: str | None = None,
+    dtype: Any = None,
+    scale: Any = None,
+    margin: Any = None,
+    chunks: Any = None,
+    shards: Any = None,
+    compression: str | None = None,
+    fill_value: float = 0,
+    levels: int | str | None = None,
+    labels: bool = False,
+    allow_missing: bool = False,
+    absent_chunks: str = "missing",
+    later_wins: bool = False,
+    force: bool = False,
+    check: bool = False,
+    check_nan: bool = False,
+    missing_output: PathLike | None = None,
+    root: PathLike | None = None,
+    memory: str | int = "2GB",
+    workers: int | None = None,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> StitchResult:
+    """Put predicted tiles together, each pixel of the output written once.
+
+    Parameters
+    ----------
+    plan : path or Plan
+        What the tiles are tiles of. Its images need not be there.
+    tiles : path, sequence of paths, array or object
+        Stacks (Zarr, .npy) or folders; an array (N C (Z) Y X) whose row k is the k-th of the plan; or any
+        object with `tile(index)` that returns C (Z) Y X.
+    output : path, optional
+        `.zarr` (OME-Zarr), `.tif` (OME-TIFF), `.npy`, or with `format` a folder. Without it the images are
+        arrays in memory: `result.arrays`, each in its source's axis order.
+    format : {"ome-zarr", "ome-tiff", "npy"}, optional
+        What to write into a folder.
+    epoch : int
+        Which epoch of the plan the tiles are of.
+    ngff : {"0.5", "0.4"}
+        Version of OME-Zarr.
+    blend : {"crop", "average", "gaussian", "hann", "linear", "cosine", "max", "min"}, optional
+        How overlapping tiles become one; `crop` where the plan says what of each tile is kept, else `average`.
+    reduce : str, optional
+        `argmax`, `channel:K`, `threshold:T`, `softmax` or `sigmoid`, after blending.
+    dtype : dtype, optional
+        Of the output; whole numbers are rounded half to even and clipped.
+    scale : number, fraction or one per axis, optional
+        Pixels of the output per pixel of the image, (Z)YX.
+    margin : int or one per axis, optional
+        Pixels per side by which tiles are smaller than what was read.
+    chunks, shards : int or one per axis, optional
+        Pixels in (Z)YX; shards may be "none".
+    compression : str, optional
+        "zstd[:LEVEL]", "blosc", "gzip", "zlib", "lzw" or "none".
+    fill_value : number
+        Of pixels that no tile covers.
+    levels : int or "auto", optional
+        Levels of the pyramid, full resolution counted; auto for OME outputs.
+    labels : bool
+        Whether pixels are labels, of which a pyramid takes the nearest instead of the mean.
+    allow_missing : bool
+        Whether tiles may be missing.
+    absent_chunks : {"missing", "zeros"}
+        What chunks mean that a bare Zarr array of tiles has not stored.
+    later_wins : bool
+        Whether of a tile that is in several TILES the last is taken, instead of being a duplicate.
+    force : bool
+        Whether whole numbers may be averaged.
+    check, check_nan : bool
+        Read every tile and write nothing; with `check_nan`, tiles holding NaN count as bad.
+    missing_output : path, optional
+        A plan to write of the tiles that are missing or bad: what to run again.
+    root : path, optional
+        Folder that the plan's image paths start from; only to see that no output lies in an image.
+    memory : str or int
+        Bound of the memory beyond the program's own, such as "2GB".
+    workers : int, optional
+        Threads; by default one per processor, up to 8.
+    overwrite, dry_run : bool
+        Replace an existing output; write nothing.
+    progress : callable, optional
+        Called with what is counted, how many are done, and how many there are.
+
+    Returns
+    -------
+    StitchResult
+        The outputs, and what the audit found.
+
+    Raises
+    ------
+    AuditError
+        If tiles are missing, there twice, or do not fit. With `check` the result says so instead.
+    ConfigError, PlanError, TilesError, OutputError
+        All `PatchplanError`; nothing is written then.
+    """
+    prepared = prepare(
+        plan,
+        output,
+        format=format,
+        epoch=epoch,
+        root=root,
+        storage={"ngff": ngff, "chunks": chunks, "shards": shards, "compression": compression, "levels": levels},
+        options={
+            "blend": blend,
+            "reduce": reduce,
+            "dtype": dtype,
+            "scale": scale,
+            "margin": margin,
+            "fill_value": fill_value,
+            "allow_missing": allow_missing,
+            "force": force,
+            "labels": labels,
+            "memory": memory,
+            "workers": workers,
+        },
+    )
+    paths = tile_paths(tiles)
+    check_places(prepared, paths, missing_output, overwrite=overwrite)
+    source = _tiles(tiles, paths, prepared, absent_chunks=absent_chunks, later_wins=later_wins)
+    try:
+        auditor = Auditor(prepared.rows, source, prepared.options)
+        audit = auditor.audit()
+        prove(auditor, audit)
+        if check or check_nan:
+            _check_all(audit, auditor, nan=check_nan, progress=progress)
+        assembly = Assembly(auditor, audit, lambda: overlap_of(prepared.plan))
+        job = StitchJob(assembly, prepared.target, prepared.storage, overwrite)
+        written = _write_missing(missing_output, auditor, audit, overwrite=overwrite)
+        return _finish(job, written, only_check=check or check_nan, dry_run=dry_run, progress=progress)
+    finally:
+        source.close()
+
+
+def _finish(
+    job: StitchJob, written: str | None, *, only_check: bool, dry_run: bool, progress: Progress | None
+) -> StitchResult:
+    """Write unless the audit, or the user, is against it."""
+    audit = job.assembly.audit
+    found = job.result([], job.auditor.tiles.notes).model_copy(update={"missing_output": written})
+    if only_check:
+        return found
+    try:
+        check_audit(audit, allow_missing=job.assembly.options.allow_missing)
+    except AuditError as error:
+        error.result = found
+        raise
+    job.check_free()
+    result = job.planned() if dry_run else job.run(progress)
+    return result.model_copy(update={"missing_output": written})
+
+
+def tile_paths(tiles: Any) -> list[Path]:
+    """Return the paths of tiles that are files; nothing for arrays and objects."""
+    if isinstance(tiles, str | os.PathLike):
+        return [Path(tiles)]
+    if isinstance(tiles, Sequence) and tiles and all(isinstance(one, str | os.PathLike) for one in tiles):
+        return [Path(one) for one in tiles]
+    return []
+
+
+def _tiles(tiles: Any, paths: Sequence[Path], prepared: Prepared, *, absent_chunks: str, later_wins: bool) -> Tiles:
+    """Open tiles, wherever they are."""
+    if absent_chunks not in ("missing", "zeros"):
+        raise ConfigError(f"--absent-chunks: found {absent_chunks!r}; allowed: missing, zeros")
+    rows, options = prepared.rows, prepared.options
+    ndim, index = rows.plan.header.ndim, rows.index
+    if paths:
+        return open_tiles(
+            paths,
+            index,
+            ndim=ndim,
+            digest=rows.plan.digest,
+            epoch=rows.epoch,
+            absent_chunks="zeros" if absent_chunks == "zeros" else "missing",
+            later_wins=later_wins,
+            threads=options.workers,
+            cache_bytes=options.memory // 16,
+        )
+    if hasattr(tiles, "tile"):
+        return ObjectTiles(tiles, index, ndim=ndim)
+    return ArrayTiles(tiles, index, ndim=ndim)
+
+
+def _check_all(audit: Audit, auditor: Auditor, *, nan: bool, progress: Progress | None) -> None:
+    """Read every tile that is there, and add to the audit those that are bad."""
+    index = np.asarray(auditor.rows.index)
+    known = np.isin(index, audit.bad_index)
+    positions: IntArray = np.flatnonzero(auditor.tiles.present & ~known)
+    found = check_tiles(auditor.tiles, positions, nan=nan, progress=counting(progress, "tiles"))
+    auditor.note_bad(audit, found)
+
+
+def _write_missing(path: PathLike | None, auditor: Auditor, audit: Audit, *, overwrite: bool) -> str | None:
+    """Write a plan of the tiles that are missing or bad, if there are any; return its name."""
+    again = np.union1d(audit.missing, audit.bad_index)
+    if path is None or not len(again):
+        return None
+    index = np.asarray(auditor.rows.index)
+    write_subset(auditor.rows, np.flatnonzero(np.isin(index, again)), Path(path), overwrite=overwrite)
+    return str(path)

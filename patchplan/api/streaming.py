@@ -1,0 +1,143 @@
+"""`Stitcher`: predicted tiles put together while they are predicted."""
+
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any
+
+from patchplan.api.common import PathLike, Progress
+from patchplan.api.preparing import check_places, overlap_of, prepare, prove
+from patchplan.errors import PatchplanError
+from patchplan.plans.plan import Plan
+from patchplan.stitching.assemble import Assembly
+from patchplan.stitching.audit import Auditor
+from patchplan.stitching.feed import Feed
+from patchplan.stitching.held import HeldTiles
+from patchplan.stitching.job import StitchJob
+from patchplan.stitching.result import StitchResult
+
+
+class Stitcher:
+    """Puts tiles together in a prediction loop, in any order, without a store between.
+
+    A block of the output is written when its last tile has come; tiles of unfinished blocks are held, beyond
+    `memory` in a file beside the output. The bytes are those that `stitch` writes. Leaving the block with
+    tiles missing raises AuditError, and nothing stands under the asked name.
+
+    Parameters are those of `stitch`; `result` says afterwards what was done.
+
+    Examples
+    --------
+    >>> import numpy as np, patchplan, tempfile, pathlib
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> np.save(folder / "a.npy", np.arange(48.0).reshape(6, 8))
+    >>> tiled = {"name": "tiled", "patch_size": 4, "overlaps": 2}
+    >>> _ = patchplan.plan(folder / "a.npy", folder / "plan.csv", patching=tiled)
+    >>> with patchplan.Stitcher(folder / "plan.csv", folder / "out.npy") as stitcher:
+    ...     for indices, patches, specs in patchplan.read_patches(folder / "plan.csv", batch_size=4):
+    ...         stitcher.add(indices, patches)
+    >>> np.array_equal(np.load(folder / "out.npy"), np.load(folder / "a.npy"))
+    True
+    """
+
+    result: StitchResult
+    """What was done; there after the block."""
+
+    def __init__(
+        self,
+        plan: PathLike | Plan,
+        output: PathLike | None = None,
+        *,
+        format: str | None = None,  # noqa: A002 - the option's name
+        epoch: int = 0,
+        ngff: str = "0.5",
+        blend: str | None = None,
+        reduce: str | None = None,
+        dtype: Any = None,
+        scale: Any = None,
+        margin: Any = None,
+        chunks: Any = None,
+        shards: Any = None,
+        compression: str | None = None,
+        fill_value: float = 0,
+        levels: int | str | None = None,
+        labels: bool = False,
+        allow_missing: bool = False,
+        force: bool = False,
+        root: PathLike | None = None,
+        memory: str | int = "2GB",
+        workers: int | None = None,
+        overwrite: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        self._prepared = prepare(
+            plan,
+            output,
+            format=format,
+            epoch=epoch,
+            root=root,
+            storage={"ngff": ngff, "chunks": chunks, "shards": shards, "compression": compression, "levels": levels},
+            options={
+                "blend": blend,
+                "reduce": reduce,
+                "dtype": dtype,
+                "scale": scale,
+                "margin": margin,
+                "fill_value": fill_value,
+                "allow_missing": allow_missing,
+                "force": force,
+                "labels": labels,
+                "memory": memory,
+                "workers": workers,
+            },
+        )
+        self._overwrite, self._progress = overwrite, progress
+        self._stack = ExitStack()
+        self._feed: Feed | None = None
+
+    def __enter__(self) -> "Stitcher":
+        prepared = self._prepared
+        check_places(prepared, [])
+        with ExitStack() as stack:
+            tiles = HeldTiles(prepared.rows.index, prepared.options.memory // 2)
+            stack.callback(tiles.close)
+            auditor = Auditor(prepared.rows, tiles, prepared.options)
+            audit = auditor.audit()
+            prove(auditor, audit)
+            assembly = Assembly(auditor, audit, lambda: overlap_of(prepared.plan))
+            job = StitchJob(assembly, prepared.target, prepared.storage, self._overwrite)
+            place = stack.enter_context(job.published())
+            scratch = stack.enter_context(job.scratch(place))
+            self._feed = Feed(job, place, scratch, self._progress)
+            self._stack = stack.pop_all()
+        return self
+
+    def add(self, indices: Any, tiles: Any) -> None:
+        """Take tiles.
+
+        Parameters
+        ----------
+        indices : int or sequence of int
+            Which tiles they are.
+        tiles : array (C, (Z), Y, X), or as many of them as indices
+            They are copied where they must wait.
+
+        Raises
+        ------
+        TilesError
+            If an index is unknown or was there before, or a tile does not fit.
+        """
+        if self._feed is None:
+            raise PatchplanError("Stitcher: tiles are added inside its with block")
+        self._feed.add(indices, tiles)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        feed, self._feed = self._feed, None
+        if error is not None or feed is None:
+            self._stack.__exit__(kind, error, trace)
+            return
+        with self._stack:
+            written = feed.close()
+        arrays = [array for _, _, array in written if array is not None]
+        self.result = feed.job.done([(output, filled) for output, filled, _ in written], arrays)

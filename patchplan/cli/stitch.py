@@ -1,0 +1,202 @@
+"""`patchplan stitch`: from predicted tiles to images."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from patchplan.cli.boundary import reported
+from patchplan.cli.progress import progress_bars
+from patchplan.cli.render import say
+from patchplan.cli.values import per_axis
+from patchplan.errors import AuditError, ConfigError, OutputError
+from patchplan.stitching.words import AbsentChunks, Blend, Ngff, OutputFormat
+
+if TYPE_CHECKING:
+    from patchplan.stitching.result import StitchResult
+
+EXAMPLE = "Example: patchplan stitch plan.parquet predictions.zarr -o stitched.zarr"
+TILES, VALUES, IMAGE, RUN = "Tiles", "Values", "Output image", "Running"
+
+
+@reported
+def stitch(
+    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan that the tiles follow.")],
+    tiles: Annotated[
+        list[Path], typer.Argument(metavar="TILES", help="Stacks (.zarr, .npy) or folders of .npy or .tif.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="OUT", help=".zarr, .tif or .npy; a folder for several images."),
+    ] = None,
+    output_format: Annotated[
+        OutputFormat | None, typer.Option("--format", help="What goes into a folder of several images.")
+    ] = None,
+    epoch: Annotated[int, typer.Option(metavar="K", help="Which epoch of the plan.")] = 0,
+    root: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder that paths in the plan start from.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Read every tile and report; write nothing.", rich_help_panel=TILES)
+    ] = False,
+    check_nan: Annotated[
+        bool, typer.Option("--check-nan", help="As --check, and NaN counts as broken.", rich_help_panel=TILES)
+    ] = False,
+    missing_output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a plan of the tiles to run again.", rich_help_panel=TILES),
+    ] = None,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Go on without missing tiles.", rich_help_panel=TILES)
+    ] = False,
+    absent_chunks: Annotated[
+        AbsentChunks,
+        typer.Option(help="What chunks that a bare Zarr array lacks mean.", rich_help_panel=TILES),
+    ] = "missing",
+    later_wins: Annotated[
+        bool,
+        typer.Option("--later-wins", help="Of a tile in two TILES, take the later.", rich_help_panel=TILES),
+    ] = False,
+    margin: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Pixels that tiles lack per side.", rich_help_panel=TILES),
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(metavar="FACTOR", help="Tiles are larger or smaller: 2 or 1/2,1/2.", rich_help_panel=TILES),
+    ] = None,
+    blend: Annotated[
+        Blend | None, typer.Option(help="How overlapping tiles become one.", rich_help_panel=VALUES)
+    ] = None,
+    reduce: Annotated[
+        str | None,
+        typer.Option(metavar="HOW", help="argmax, channel:K, threshold:T, softmax or sigmoid.", rich_help_panel=VALUES),
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(metavar="DTYPE", help="Round and clip to this type.", rich_help_panel=VALUES),
+    ] = None,
+    fill_value: Annotated[
+        str, typer.Option(metavar="V", help="For pixels that no tile covers.", rich_help_panel=VALUES)
+    ] = "0",
+    force: Annotated[
+        bool, typer.Option("--force", help="Average integer tiles all the same.", rich_help_panel=VALUES)
+    ] = False,
+    labels: Annotated[
+        bool, typer.Option("--labels", help="Pixels are labels: nearest in pyramids.", rich_help_panel=VALUES)
+    ] = False,
+    ngff: Annotated[Ngff, typer.Option(help="Version of OME-Zarr.", rich_help_panel=IMAGE)] = "0.5",
+    levels: Annotated[
+        str | None, typer.Option(metavar="N", help="Pyramid levels: auto, or 1 for none.", rich_help_panel=IMAGE)
+    ] = None,
+    chunks: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Pixels of a chunk or TIFF tile.", rich_help_panel=IMAGE)
+    ] = None,
+    shards: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Pixels of a shard, or none.", rich_help_panel=IMAGE)
+    ] = None,
+    compression: Annotated[
+        str | None,
+        typer.Option(metavar="CODEC", help="zstd[:LEVEL], blosc, gzip, zlib, lzw, none.", rich_help_panel=IMAGE),
+    ] = None,
+    memory: Annotated[
+        str, typer.Option(metavar="SIZE", help="Memory beyond the program's own.", rich_help_panel=RUN)
+    ] = "2GB",
+    workers: Annotated[int | None, typer.Option(metavar="N", help="Threads.", rich_help_panel=RUN)] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing output.", rich_help_panel=RUN)
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be written; write nothing.", rich_help_panel=RUN)
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel=RUN)] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.", rich_help_panel=RUN)] = False,
+) -> None:
+    """Put predicted tiles together, each pixel written once, and name every tile that is missing."""
+    from patchplan.cli.stitched import findings, show_stitched
+
+    options: dict[str, Any] = {
+        "format": output_format,
+        "epoch": epoch,
+        "root": root,
+        "check": check,
+        "check_nan": check_nan,
+        "missing_output": missing_output,
+        "allow_missing": allow_missing,
+        "absent_chunks": absent_chunks,
+        "later_wins": later_wins,
+        "margin": per_axis("margin", margin),
+        "scale": _entries(scale),
+        "blend": blend,
+        "reduce": reduce,
+        "dtype": dtype,
+        "fill_value": _number(fill_value),
+        "force": force,
+        "labels": labels,
+        "ngff": ngff,
+        "levels": _levels(levels),
+        "chunks": per_axis("chunks", chunks),
+        "shards": "none" if shards == "none" else per_axis("shards", shards),
+        "compression": compression,
+        "memory": memory,
+        "workers": workers,
+        "overwrite": overwrite,
+        "dry_run": dry_run,
+    }
+    only_check = check or check_nan
+    if output is None and not (only_check or dry_run):
+        raise OutputError(
+            "no output given: name an image with -o OUT (.zarr, .tif, .npy) or a folder, or use --check or --dry-run"
+        )
+    result = _run(plan, tiles, output, options, as_json=as_json, quiet=quiet)
+    if not quiet:
+        for note in result.notes:
+            say(note, "note")
+    if as_json:
+        typer.echo(result.model_dump_json(indent=2))
+    elif not quiet:
+        show_stitched(result, unwritten="check" if only_check else "dry run" if dry_run else None)
+    if result.duplicate or result.bad or (result.missing and not allow_missing):
+        raise AuditError("\n".join(findings(result)))
+    for line in findings(result) if not quiet else ():
+        say(line, "warning")
+
+
+def _run(
+    plan: Path, tiles: list[Path], output: Path | None, options: dict[str, Any], *, as_json: bool, quiet: bool
+) -> "StitchResult":
+    """Stitch; where the audit fails, what it found goes to stdout all the same."""
+    from patchplan import api
+    from patchplan.cli.stitched import audit_json
+
+    try:
+        with progress_bars(quiet=quiet) as progress:
+            return api.stitch(plan, tiles, output, progress=progress, **options)
+    except AuditError as error:
+        if as_json:
+            typer.echo(audit_json(error, plan, options))
+        raise
+
+
+def _entries(text: str | None) -> str | list[str] | None:
+    """Split entries; what they mean is read by the library."""
+    return text.split(",") if text is not None and "," in text else text
+
+
+def _number(text: str) -> int | float:
+    """Read a number; whole ones exactly, as 64-bit pixels need it."""
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(f"--fill-value: found {text!r}; allowed: a number, such as 0, 0.5 or nan") from None
+
+
+def _levels(text: str | None) -> int | str | None:
+    if text is None or text == "auto":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise ConfigError(f"--levels: found {text!r}; allowed: auto, or a whole number from 1") from None

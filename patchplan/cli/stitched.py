@@ -1,0 +1,89 @@
+"""What `stitch` did and what its audit found, for people and as JSON."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from patchplan.cli.render import MAX_IMAGES, WIDE, by, count, end_of, stdout_console, write
+
+if TYPE_CHECKING:
+    from patchplan.errors import AuditError
+    from patchplan.stitching.result import StitchResult
+
+MAX_INDICES = 10
+"""Indices of each kind that are shown; `--json` has all."""
+
+
+def show_stitched(result: "StitchResult", *, unwritten: str | None = None) -> None:
+    """Write a line per image; `unwritten` says why none of them is there."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    console = stdout_console()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("image", "axes", "shape", "dtype", "levels"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("not covered", justify="right", no_wrap=True)
+    for one in result.outputs[:MAX_IMAGES]:
+        uri = end_of(str(one.uri or "-"), console.width - (80 if console.width >= WIDE else 60))
+        cells = (uri, one.axes, by(one.shape), one.dtype, str(one.levels))
+        table.add_row(*(Text(cell) for cell in cells), f"{one.filled:,}")
+    if len(result.outputs) > MAX_IMAGES:
+        table.add_row(f"... and {len(result.outputs) - MAX_IMAGES:,} more")
+    lines = _summary(result) + ([] if unwritten is None else [f"{unwritten}: nothing written"])
+    write(console, table, lines)
+
+
+def _summary(result: "StitchResult") -> list[str]:
+    images = count(len(result.outputs), "image", "images")
+    lines = [f"{result.blend}: {count(result.n_tiles, 'tile', 'tiles')}, {images}"]
+    if result.missing_output:
+        lines.append(f"wrote {result.missing_output}: what to run again")
+    return lines
+
+
+def findings(found: "StitchResult | AuditError") -> list[str]:
+    """Return a line for each kind of finding: how many tiles, and the first of them.
+
+    Examples
+    --------
+    >>> from patchplan.errors import AuditError
+    >>> findings(AuditError("2 tiles are missing", missing=[3, 4], bad=[(7, "7.npy: is no array")]))
+    ['missing: 2 tiles: 3, 4', 'broken: tile 7: 7.npy: is no array']
+    """
+    lines = []
+    for name, indices in (("missing", found.missing), ("there more than once", found.duplicate)):
+        if len(indices):
+            lines.append(f"{name}: {count(len(indices), 'tile', 'tiles')}: {_first(indices)}")
+    bad = [each if isinstance(each, tuple) else (each.index, each.why) for each in found.bad[:MAX_INDICES]]
+    for index, why in bad:
+        lines.append(f"broken: tile {index}: {why}")
+    if len(found.bad) > MAX_INDICES:
+        lines.append(f"broken: {len(found.bad) - MAX_INDICES:,} more tiles; all with --json")
+    return lines
+
+
+def _first(indices: Sequence[int]) -> str:
+    more = ", ...; all with --json" if len(indices) > MAX_INDICES else ""
+    return ", ".join(str(index) for index in indices[:MAX_INDICES]) + more
+
+
+def audit_json(error: "AuditError", plan: Path, options: dict[str, Any]) -> str:
+    """Return what an audit found, with the keys of a result that wrote nothing."""
+    from patchplan.plans.plan import open_plan
+
+    written = options["missing_output"]
+    found = {
+        "plan": str(plan),
+        "outputs": [],
+        "n_tiles": open_plan(plan, options["root"]).epoch(options["epoch"]).n - len(error.missing),
+        "missing": [int(index) for index in error.missing],
+        "duplicate": [int(index) for index in error.duplicate],
+        "bad": [{"index": int(index), "why": why} for index, why in error.bad],
+        "blend": options["blend"],
+        "notes": [],
+        "missing_output": None if written is None or not written.exists() else str(written),
+    }
+    return json.dumps(found, indent=2)

@@ -1,0 +1,1 @@
+"""Cutting patches out of images."""

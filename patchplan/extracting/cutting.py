@@ -1,0 +1,76 @@
+"""Reading many patches at once: neighbours by one read, each chunk of the source about once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from patchplan.core.clusters import Cluster, clusters
+from patchplan.core.specs import IntArray, SpecTable
+from patchplan.extracting.sources import Sources
+from patchplan.images import ImageSource
+from patchplan.images.padding import PadMode
+
+BLOCK_BYTES = 16 << 20
+"""Bytes of a box that is read for several patches."""
+
+
+@dataclass(frozen=True)
+class Cutter:
+    """Cuts patches out of images. Several threads may use it at once, once the images are open."""
+
+    sources: Sources
+    pad_mode: PadMode = "constant"
+
+    def cut(self, specs: SpecTable) -> NDArray[Any]:
+        """Return patches of one form, k C (Z) Y X, in the order of the specs.
+
+        Read in Morton order of their chunks.
+
+        Raises
+        ------
+        ImageError
+            If an image cannot be opened or read.
+        """
+        form = self.sources.form(int(specs.data_idx[0]), specs.patch_size[0].tolist())
+        if len(specs) == 1:
+            return self._read(int(specs.data_idx[0]), int(specs.sample_idx[0]), specs.coords[0], specs.patch_size[0])[
+                np.newaxis
+            ]
+        patches = np.empty((len(specs), *form.shape), form.dtype)
+        for rows in _by_sample(specs):
+            data_idx, sample_idx = int(specs.data_idx[rows[0]]), int(specs.sample_idx[rows[0]])
+            start = specs.coords[rows]
+            for cluster in self._clusters(data_idx, start, specs.patch_size[rows], form.shape[0]):
+                block = self._read(data_idx, sample_idx, cluster.start, cluster.size)
+                within = (start[cluster.members] - cluster.start).tolist()
+                for row, corner in zip(rows[cluster.members].tolist(), within, strict=True):
+                    inside = tuple(slice(a, a + n) for a, n in zip(corner, form.shape[1:], strict=True))
+                    patches[row] = block[(slice(None), *inside)]
+        return patches
+
+    def _clusters(self, data_idx: int, start: IntArray, size: IntArray, n_channels: int) -> Iterator[Cluster]:
+        source = self.sources[data_idx]
+        max_pixels = BLOCK_BYTES // (source.dtype.itemsize * max(1, n_channels))
+        return clusters(start, size, _chunk(source), max_pixels)
+
+    def _read(self, data_idx: int, sample_idx: int, start: Any, size: Any) -> NDArray[Any]:
+        start, size = (tuple(int(n) for n in values) for values in (start, size))
+        return self.sources[data_idx].read(sample_idx, start, size, self.sources.channels, pad_mode=self.pad_mode)
+
+
+def _by_sample(specs: SpecTable) -> list[IntArray]:
+    """Return the rows of each sample of each image."""
+    order = np.lexsort((specs.sample_idx, specs.data_idx))
+    data_idx, sample_idx = specs.data_idx[order], specs.sample_idx[order]
+    borders = np.flatnonzero((np.diff(data_idx) != 0) | (np.diff(sample_idx) != 0)) + 1
+    return np.split(order, borders)
+
+
+def _chunk(source: ImageSource) -> IntArray:
+    """Return the chunk on the (Z)YX axes; ones where the source has none."""
+    if source.chunks is None:
+        return np.ones(source.ndim, np.int64)
+    return np.array([max(1, source.chunks[axis]) for axis in source.layout.spatial], np.int64)

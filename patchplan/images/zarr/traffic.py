@@ -1,0 +1,296 @@
+"""Pixels of a Zarr array in and out: through tensorstore where it can, zarr-python where it cannot.
+
+tensorstore decodes in threads of its own, keeps chunks, and reads ahead; it is strict about metadata and knows
+fewer codecs, no zip files, and dies in a process that was forked from one that has used it. What it cannot
+open, and all of a forked process, is left to zarr-python: slower, the same pixels.
+"""
+
+import errno
+import os
+import re
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache, cached_property
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakSet
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from zarr import Array
+
+Box = tuple[slice, ...]
+
+
+class Pixels(Protocol):
+    """An open Zarr array. Boxes are half-open slices with start and stop, inside the array, one per axis."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    """In native byte order, like all that `read` returns."""
+    chunks: tuple[int, ...]
+    shards: tuple[int, ...] | None
+
+    def read(self, box: Box) -> NDArray[Any]:
+        """Return the pixels of a box, C-contiguous and the caller's own; absent chunks are the fill value.
+
+        Raises
+        ------
+        OSError, ValueError
+            If a chunk cannot be read or decoded, in one line without the array's path; zarr-python raises
+            what it likes.
+        """
+
+    def read_soon(self, box: Box) -> Callable[[], NDArray[Any]]:
+        """Begin to read a box; what is returned waits for it."""
+
+    def write(self, box: Box, block: NDArray[Any]) -> None:
+        """Write a box of whole chunks (of whole shards where there are shards), and wait until it is done.
+
+        A box may also end at the array's edge. Threads may write different chunks at the same time.
+
+        Raises
+        ------
+        OSError
+            If the system refuses, with its `errno` (disk full, permission denied).
+        """
+
+    def close(self) -> None:
+        """Let go of the array."""
+
+
+def open_pixels(
+    root: Path, path: str = "", *, version: int, threads: int, cache_bytes: int = 0, write: bool = False
+) -> Pixels:
+    """Open an array that exists.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the store, or a zip file (read only).
+    path : str
+        Path of the array inside the store.
+    version : int
+        Zarr format: 2 or 3.
+    threads : int
+        Threads that decode or encode, at most; shared by all arrays opened with the same `threads` and
+        `cache_bytes`. zarr-python takes as many as it is configured to.
+    cache_bytes : int
+        Decoded chunks kept, shared likewise. zarr-python keeps none.
+    write : bool
+        Whether it is to be written to.
+
+    Raises
+    ------
+    OSError, ValueError
+        If neither library can open it.
+    """
+    if _tensorstore_works() and root.is_dir():
+        try:
+            return _TensorPixels(root, path, version, threads, cache_bytes, write)
+        except (ValueError, OSError, UnicodeError, NotImplementedError):
+            pass  # zarr-python may know better, and if not, it says what is wrong
+    return _PlainPixels(root, path, version, write)
+
+
+_PENDING: "WeakSet[_Pending]" = WeakSet()
+_ORPHANS: list[object] = []
+_forked = False
+
+
+def _note_fork() -> None:
+    """Remember that tensorstore is of no use any more, and keep what would hang when it is let go."""
+    global _forked  # noqa: PLW0603 - the state of this process
+    _forked = _forked or "tensorstore" in sys.modules
+    _ORPHANS.extend(_PENDING)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
+
+
+def _tensorstore_works() -> bool:
+    return not _forked
+
+
+@cache
+def _context(threads: int, cache_bytes: int) -> Any:
+    """Return the one pool of threads and chunks for these limits."""
+    import tensorstore
+
+    return tensorstore.Context(
+        {
+            "data_copy_concurrency": {"limit": threads},
+            "file_io_concurrency": {"limit": threads},
+            "cache_pool": {"total_bytes_limit": cache_bytes},
+            "file_io_sync": False,  # who writes a store flushes it once, at its end
+        }
+    )
+
+
+_CONTEXT_LOCK = threading.Lock()
+
+
+class _TensorPixels:
+    def __init__(self, root: Path, path: str, version: int, threads: int, cache_bytes: int, write: bool) -> None:
+        import tensorstore
+
+        self._where = (root, path, version, write)
+        self._folder = (root / path).absolute().as_posix() + "/"
+        spec = {
+            "driver": "zarr" if version == 2 else "zarr3",
+            "kvstore": {"driver": "file", "path": self._folder},
+            "recheck_cached_data": "open",
+        }
+        with _CONTEXT_LOCK:
+            context = _context(threads, cache_bytes)
+        self._store: Any = tensorstore.open(spec, open=True, read=True, write=write, context=context).result()
+        self.shape: tuple[int, ...] = tuple(self._store.shape)
+        self.dtype: np.dtype[Any] = self._store.dtype.numpy_dtype
+        layout: Any = self._store.chunk_layout
+        self.chunks: tuple[int, ...] = tuple(layout.read_chunk.shape)
+        self.shards: tuple[int, ...] | None = tuple(layout.write_chunk.shape) if self._is_sharded() else None
+
+    def _is_sharded(self) -> bool:
+        codecs = self._store.spec().to_json()["metadata"].get("codecs", [])
+        return any(codec["name"] == "sharding_indexed" for codec in codecs)
+
+    @cached_property
+    def _plain(self) -> "_PlainPixels":
+        """The same array for a forked process."""
+        return _PlainPixels(*self._where)
+
+    def read(self, box: Box) -> NDArray[Any]:
+        return self.read_soon(box)()
+
+    def read_soon(self, box: Box) -> Callable[[], NDArray[Any]]:
+        if not _tensorstore_works():
+            return self._plain.read_soon(box)
+        return _Pending(self._store[box].read(order="C"), self._folder)
+
+    def write(self, box: Box, block: NDArray[Any]) -> None:
+        if not _tensorstore_works():
+            self._plain.write(box, block)
+            return
+        futures: list[Any] = []
+        try:
+            for part, inside in _parts(box, self.shards or self.chunks):
+                # the block stays untouched until all is written, so it need not be copied
+                futures.append(self._store[part].write(block[inside], can_reference_source_data_indefinitely=True))
+            for future in futures:
+                _Pending(future, self._folder)()
+        except BaseException:
+            # failed or interrupted: nothing may be on its way to the disk when the caller cleans up
+            for future in futures:
+                with suppress(Exception):
+                    future.result()
+            raise
+
+    def close(self) -> None:
+        self._store = None
+
+
+def _parts(box: Box, unit: tuple[int, ...]) -> Iterator[tuple[Box, Box]]:
+    """Yield the pieces of a box that are stored apart, and where they are in it."""
+    axes = (
+        [slice(max(start, piece.start), min(start + size, piece.stop)) for start in _starts(piece, size)]
+        for piece, size in zip(box, unit, strict=True)
+    )
+    for part in product(*axes):
+        yield part, tuple(slice(p.start - b.start, p.stop - b.start) for p, b in zip(part, box, strict=True))
+
+
+def _starts(piece: slice, size: int) -> range:
+    return range(piece.start // size * size, piece.stop, size)
+
+
+class _Pending:
+    """A read or write on its way."""
+
+    __slots__ = ("__weakref__", "_folder", "_future")
+
+    def __init__(self, future: Any, folder: str) -> None:
+        self._future = future
+        self._folder = folder
+        _PENDING.add(self)
+
+    def __call__(self) -> Any:
+        try:
+            return self._future.result()
+        except (ValueError, OSError, NotImplementedError) as error:
+            raise _plain_error(error, self._folder) from None
+
+
+_OS_ERROR = re.compile(r"\[(?:OS error |os_error_code=')(\d+|[A-Z]+)[^\]]*\]")
+_STATUS = re.compile(r"^[A-Z_]+: ")
+
+
+def _plain_error(error: Exception, folder: str) -> Exception:
+    """Return an error of tensorstore in one line, without its codes, our path and its dump of a spec."""
+    text = str(error).split(" [tensorstore_spec")[0].split(" [source locations")[0]
+    text = _STATUS.sub("", text).replace(folder, "")
+    found = _OS_ERROR.search(text)
+    if found is not None:
+        name = found.group(1)
+        number = int(name) if name.isdigit() else getattr(errno, name, None)
+        if number is not None:
+            return OSError(number, os.strerror(number))
+    return type(error)(" ".join(text.split()))
+
+
+class _PlainPixels:
+    def __init__(self, root: Path, path: str, version: int, write: bool) -> None:
+        self._array = open_with_zarr(root, path, version, write=write)
+        self.shape: tuple[int, ...] = tuple(self._array.shape)
+        self.dtype: np.dtype[Any] = np.dtype(self._array.dtype).newbyteorder("=")
+        self.chunks: tuple[int, ...] = tuple(self._array.chunks)
+        self.shards: tuple[int, ...] | None = None if self._array.shards is None else tuple(self._array.shards)
+
+    def read(self, box: Box) -> NDArray[Any]:
+        quiet()
+        return np.array(self._array[box], dtype=self.dtype, order="C")
+
+    def read_soon(self, box: Box) -> Callable[[], NDArray[Any]]:
+        return lambda: self.read(box)
+
+    def write(self, box: Box, block: NDArray[Any]) -> None:
+        quiet()
+        self._array[box] = block
+
+    def close(self) -> None:
+        self._array.store.close()
+
+
+_HARMLESS = (
+    "Numcodecs codecs are not|Combining a `sharding_indexed`|Both zarr.json|Found an empty list of filters"
+    "|Codec '.*' not configured"
+)
+"""Warnings of zarr about how a store was written, which its reader cannot mend."""
+
+
+def quiet() -> None:
+    """Ignore zarr's harmless warnings.
+
+    `warnings.catch_warnings` would swap the filters of all threads; a filter for these messages only, put
+    in once (and again where a test harness took it out), changes nothing for others.
+    """
+    from zarr.errors import ZarrUserWarning
+
+    if not any(entry[0] == "ignore" and entry[2] is ZarrUserWarning for entry in warnings.filters):
+        warnings.filterwarnings("ignore", _HARMLESS, ZarrUserWarning)
+
+
+def open_with_zarr(root: Path | str, path: str, version: int, write: bool = False) -> "Array[Any]":
+    """Open an array of a folder or zip file with zarr-python."""
+    import zarr
+    from zarr.storage import LocalStore, ZipStore
+
+    quiet()
+    store = ZipStore(root, mode="r") if Path(root).is_file() else LocalStore(root, read_only=not write)
+    return zarr.open_array(store, path=path, mode="r+" if write else "r", zarr_format=2 if version == 2 else 3)

@@ -1,0 +1,52 @@
+"""A part of a plan as a plan of its own: the same rows under the same indices."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from patchplan.core.specs import IntArray
+from patchplan.patching.fixed import FixedPatching
+from patchplan.plans.draft import relative
+from patchplan.plans.epoch import EpochRows
+from patchplan.plans.header import Header
+from patchplan.plans.tables.columns import CARRIED, to_specs
+from patchplan.plans.write import write_plan
+
+SUBSET_OF = "subset_of"
+"""Key of a subset's config: the digest of the plan that its tiles belong to."""
+
+
+def write_subset(rows: EpochRows, positions: IntArray, path: Path, *, overwrite: bool = False) -> None:
+    """Write the rows at these positions, ascending, as a plan whose tiles belong to the whole plan.
+
+    Raises
+    ------
+    OutputError
+        If the file exists already or cannot be written.
+    """
+    tables = [
+        rows.table(start, start + len(index)).take(pa.array(chosen))
+        for start, index, _ in rows.pieces()
+        if len(chosen := positions[(positions >= start) & (positions < start + len(index))] - start)
+    ]
+    table = pa.concat_tables(tables) if tables else rows.table(0, 0)
+    specs = to_specs(table)
+    patching = FixedPatching(specs)
+    write_plan(path, _header(rows, specs.data_idx, path), [patching], carried=_carried(table), overwrite=overwrite)
+
+
+def _header(rows: EpochRows, data_idx: IntArray, path: Path) -> Header:
+    plan = rows.plan
+    counts = np.bincount(data_idx, minlength=len(plan.images)).tolist()
+    images = tuple(
+        image.model_copy(update={"n_patches": n, "uri": relative(str(plan.image_path(i)), path.parent)})
+        for i, (image, n) in enumerate(zip(plan.images, counts, strict=True))
+    )
+    config = plan.header.config | {"patching": {"name": "fixed"}, SUBSET_OF: plan.digest}
+    changed = {"config": config, "images": images, "n_patches": len(data_idx), "n_rows": len(data_idx)}
+    return plan.header.model_copy(update=changed | {"rows": True, "epochs": None})
+
+
+def _carried(table: pa.Table) -> pa.Table:
+    return table.select([name for name in CARRIED if name in table.schema.names])

@@ -1,0 +1,1 @@
+"""Tiles put together: blocks of output, each gathered, blended and written once."""

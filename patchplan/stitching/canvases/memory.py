@@ -1,0 +1,44 @@
+"""An output image as an array in memory."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from patchplan.stitching.canvases.grid import default_chunks
+from patchplan.stitching.canvases.protocol import Progress
+from patchplan.stitching.frame import Frame
+
+
+class MemoryCanvas:
+    """A fresh array in the order of the frame's axes; `array` is the result."""
+
+    def __init__(self, frame: Frame, array: NDArray[Any] | None = None) -> None:
+        self.frame = frame
+        self.block = default_chunks(frame)
+        self.array: NDArray[Any] = np.zeros(frame.shape, frame.dtype) if array is None else array
+
+    def view(self, sample_idx: int) -> NDArray[Any] | None:
+        """Return a sample as an array to write into, where channels are one axis."""
+        frame = self.frame
+        if len(frame.channels) > 1:  # two axes that are not neighbours make no view of one
+            return None
+        box = frame.box(sample_idx, [0] * len(frame.space), frame.spatial)
+        whole = self.array[box]
+        moved = (*frame.channels, *frame.space)
+        rest = tuple(axis for axis in range(whole.ndim) if axis not in moved)
+        data: NDArray[Any] = whole.transpose(*rest, *moved)[(0,) * len(rest)]
+        return data if frame.channels else data[None]
+
+    def write(self, sample_idx: int, start: Sequence[int], data: NDArray[Any]) -> None:
+        """Write pixels of a sample anywhere."""
+        stop = [first + size for first, size in zip(start, data.shape[1:], strict=True)]
+        self.array[self.frame.box(sample_idx, start, stop)] = self.frame.to_output(data)
+
+    def write_bytes(self, shape: Sequence[int]) -> int:
+        """Return 0: pixels go where they stay."""
+        return 0
+
+    def finish(self, progress: Progress | None = None) -> None:
+        """Do nothing: the array is complete."""

@@ -1,0 +1,59 @@
+"""Which canvas a kind of output is."""
+
+from pathlib import Path
+
+from patchplan.publish import Ours, zarr_files
+from patchplan.stitching.canvases.memory import MemoryCanvas
+from patchplan.stitching.canvases.npy import NpyCanvas
+from patchplan.stitching.canvases.ome_tiff import OmeTiffCanvas, scratch_of
+from patchplan.stitching.canvases.ome_zarr import OmeZarrCanvas
+from patchplan.stitching.canvases.options import CanvasOptions, check_options
+from patchplan.stitching.canvases.protocol import Canvas
+from patchplan.stitching.frame import Frame, OutputKind
+from patchplan.stitching.words import OutputFormat
+
+
+def files_of(kind: OutputFormat, output: str = "") -> Ours:
+    """Return which files of a published folder belong to an output, or to what a killed run left of it.
+
+    `output` is its path in that folder, with `/`; empty where it is the folder itself.
+    """
+    if kind == "npy":
+        return lambda name: name == output
+    if kind == "ome-zarr":
+        start, files = f"{output}/" if output else "", zarr_files(r"\d+")
+    else:
+        start, files = f"{scratch_of(Path(output)).as_posix()}/", zarr_files(r"\d+")
+    return lambda name: name == output or (name.startswith(start) and files(name.removeprefix(start)))
+
+
+def open_canvas(kind: OutputKind, path: Path | None, frame: Frame, options: CanvasOptions, threads: int) -> Canvas:
+    """Begin an output.
+
+    Parameters
+    ----------
+    kind : "memory", "npy", "ome-zarr" or "ome-tiff"
+        What it is.
+    path : Path or None
+        Where it grows: an empty folder for OME-Zarr; a file that does not exist yet, in a folder where
+        scratch data may be kept beside it, for .npy and OME-TIFF; nothing in memory.
+    frame : Frame
+        Its axes, shape, dtype and pixel size.
+    options : CanvasOptions
+        How it is stored.
+    threads : int
+        Threads that encode and downsample, at most.
+
+    Raises
+    ------
+    ConfigError
+        For options that do not go together; nothing is written then.
+    """
+    check_options(kind, frame, options)
+    if kind == "memory" or path is None:
+        return MemoryCanvas(frame)
+    if kind == "npy":
+        return NpyCanvas(path, frame)
+    if kind == "ome-tiff":
+        return OmeTiffCanvas(path, frame, options, threads)
+    return OmeZarrCanvas(path, frame, options, threads)

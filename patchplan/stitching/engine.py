@@ -1,0 +1,180 @@
+"""The run: boxes of whole blocks, computed and written once each, in bounded memory, by any number of threads."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from patchplan.errors import ConfigError
+from patchplan.stitching.canvases.protocol import Canvas
+from patchplan.stitching.render import Renderer
+
+Progress = Callable[[str, int, int], None]
+MAX_BOX = 1 << 28
+"""Bytes of output that are computed at once: more would gain nothing."""
+
+BOXES_PER_WORKER = 4
+
+
+@dataclass(frozen=True)
+class ImageWork:
+    """One image: what computes its pixels and where they go."""
+
+    renderer: Renderer
+    canvas: Canvas
+    tile_pixels: int
+
+    def box_bytes(self, shape: Sequence[int]) -> int:
+        """Return the memory that a box of this shape, (Z)YX, takes from reading to writing."""
+        renderer, canvas = self.renderer, self.canvas
+        rules, pixels = renderer.rules, prod(shape)
+        out = 0 if canvas.view(0) is not None else pixels * rules.out_channels * rules.dtype.itemsize
+        sums = rules.bytes_per_pixel() * pixels
+        if not rules.direct:
+            sums = min(sums, max(renderer.scratch_bytes, rules.bytes_per_pixel() * renderer.least_pixels(shape)))
+        writing = canvas.write_bytes((rules.out_channels, *shape))
+        return out + sums + writing + renderer.tile_bytes(self.tile_pixels) + renderer.tiles.read_bytes()
+
+    @property
+    def least(self) -> int:
+        """The memory that one block takes."""
+        return self.box_bytes([min(a, b) for a, b in zip(self.renderer.block, self.renderer.spatial, strict=True)])
+
+
+def check_memory(least: int, memory: int, workers: int) -> int:
+    """Return how many workers the memory is enough for; ConfigError if for none."""
+    if least > memory:
+        raise ConfigError(
+            f"--memory: found {memory / 1e6:,.0f}MB; one block of the output and its tiles take {least / 1e6:,.0f}MB: "
+            f"give at least {-(-least // 10**6)}MB, or smaller --chunks or --shards"
+        )
+    return min(workers, memory // least)
+
+
+def choose_box(work: ImageWork, n_samples: int, memory: int, workers: int) -> tuple[int, ...]:
+    """Return how many pixels of an image to compute at once: whole blocks, longest along X, then Y, then Z.
+
+    The larger, the fewer tiles are read twice; but all workers should have something to do.
+    """
+    block, spatial = work.renderer.block, work.renderer.spatial
+    n_blocks = [-(-n // size) for n, size in zip(spatial, block, strict=True)]
+    most = max(1, prod(n_blocks) * n_samples // (workers * BOXES_PER_WORKER)) if workers > 1 else prod(n_blocks)
+    per_pixel = work.renderer.rules.out_channels * work.renderer.rules.dtype.itemsize
+    box = [1] * len(block)
+    for axis in reversed(range(len(block))):
+        for n in range(n_blocks[axis], 1, -1):
+            tried = [*box[:axis], n, *box[axis + 1 :]]
+            shape = [min(a * b, c) for a, b, c in zip(tried, block, spatial, strict=True)]
+            if prod(tried) <= most and prod(shape) * per_pixel <= MAX_BOX and work.box_bytes(shape) <= memory:
+                box = tried
+                break
+        if box[axis] < n_blocks[axis]:
+            break
+    return tuple(a * b for a, b in zip(box, block, strict=True))
+
+
+@dataclass(frozen=True)
+class Task:
+    """A box of one sample of one image."""
+
+    work: int
+    sample_idx: int
+    start: tuple[int, ...]
+    stop: tuple[int, ...]
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of the box, channels counted once."""
+        return prod(b - a for a, b in zip(self.start, self.stop, strict=True))
+
+
+def tasks(works: Sequence[ImageWork], boxes: Sequence[tuple[int, ...]]) -> Iterator[Task]:
+    """Yield the boxes of all images in order."""
+    for number, (work, box) in enumerate(zip(works, boxes, strict=True)):
+        spatial = work.renderer.spatial
+        for sample_idx in range(work.canvas.frame.n_samples):
+            for start in product(*(range(0, n, size) for n, size in zip(spatial, box, strict=True))):
+                stop = tuple(min(a + b, n) for a, b, n in zip(start, box, spatial, strict=True))
+                yield Task(number, sample_idx, start, stop)
+
+
+class Run:
+    """Computes and writes all boxes of several images."""
+
+    def __init__(self, works: Sequence[ImageWork], memory: int, workers: int, progress: Progress | None) -> None:
+        least = max(work.least for work in works)
+        self.works = works
+        self.workers = check_memory(least, memory, workers)
+        share = memory // self.workers
+        self.boxes = [choose_box(work, work.canvas.frame.n_samples, share, self.workers) for work in works]
+        self.filled = [0] * len(works)
+        self._progress = progress
+        self._total = sum(work.canvas.frame.n_samples * prod(work.renderer.spatial) for work in works)
+        self._queue = tasks(works, self.boxes)
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+
+    def run(self) -> list[int]:
+        """Do all boxes; return per image how many pixels no tile covers."""
+        if self.workers == 1:
+            self._work()
+            return self.filled
+        with ThreadPoolExecutor(self.workers, "stitch") as pool:
+            running = [pool.submit(self._work) for _ in range(self.workers)]
+            try:
+                self._wait(running)
+            finally:
+                self._stopped.set()
+        return self.filled
+
+    def _wait(self, running: Sequence["Future[None]"]) -> None:
+        done, _ = wait(running, return_when=FIRST_EXCEPTION)
+        for one in done:
+            one.result()
+
+    def _work(self) -> None:
+        buffer = Buffer()
+        while not self._stopped.is_set():
+            with self._lock:
+                task = next(self._queue, None)
+            if task is None:
+                return
+            filled = do_box(self.works[task.work], task, buffer)
+            with self._lock:
+                self.filled[task.work] += filled
+                if self._progress is not None:
+                    self._progress("pixels", task.pixels, self._total)
+
+
+class Buffer:
+    """Memory for one box, used again for the next."""
+
+    def __init__(self) -> None:
+        self._bytes = np.empty(0, np.uint8)
+
+    def shaped(self, shape: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Return an uninitialised array in it."""
+        n = prod(shape) * dtype.itemsize
+        if n > len(self._bytes):
+            self._bytes = np.empty(n, np.uint8)
+        return self._bytes[:n].view(dtype).reshape(shape)
+
+
+def do_box(work: ImageWork, task: Task, buffer: Buffer) -> int:
+    """Compute one box and write it; return how many of its pixels no tile covers."""
+    view = work.canvas.view(task.sample_idx)
+    rules = work.renderer.rules
+    if view is not None:
+        box = (slice(None), *map(slice, task.start, task.stop))
+        return work.renderer.render(task.sample_idx, task.start, task.stop, view[box])
+    shape = (rules.out_channels, *(b - a for a, b in zip(task.start, task.stop, strict=True)))
+    out = buffer.shaped(shape, rules.dtype)
+    filled = work.renderer.render(task.sample_idx, task.start, task.stop, out)
+    work.canvas.write(task.sample_idx, task.start, out)
+    return filled

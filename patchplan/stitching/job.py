@@ -1,0 +1,307 @@
+"""One stitch from the audited plan to published outputs."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from patchplan.errors import AuditError
+from patchplan.publish import Ours, check_folder, check_free, published_file, published_folder
+from patchplan.stitching.assemble import Assembly
+from patchplan.stitching.audit import Audit, Auditor
+from patchplan.stitching.canvases import Canvas, CanvasOptions, check_options, open_canvas
+from patchplan.stitching.canvases.levels import make_levels
+from patchplan.stitching.canvases.ome_tiff import scratch_of
+from patchplan.stitching.canvases.opening import files_of
+from patchplan.stitching.engine import Progress, Run
+from patchplan.stitching.frame import Frame
+from patchplan.stitching.naming import output_names
+from patchplan.stitching.render import PixelRules
+from patchplan.stitching.result import BadTile, StitchedImage, StitchResult
+from patchplan.stitching.target import Target
+
+SCRATCH = ".scratch"
+IMAGES_PER_WORKER = 8
+"""Outputs that are open at a time, so that workers have something to do and files stay few."""
+
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Output:
+    """One image to write."""
+
+    data_idx: int
+    rules: PixelRules
+    frame: Frame
+    path: Path | None
+
+
+@dataclass(frozen=True)
+class StitchJob:
+    """What is to be stitched, how, and where to.
+
+    Parameters
+    ----------
+    assembly : Assembly
+        The plan, its tiles, what the audit found and what the user asked for.
+    target : Target
+    storage : CanvasOptions
+    overwrite : bool
+        Whether to replace an output.
+    """
+
+    assembly: Assembly
+    target: Target
+    storage: CanvasOptions
+    overwrite: bool = False
+
+    @property
+    def auditor(self) -> Auditor:
+        """The plan's rows and tiles."""
+        return self.assembly.auditor
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The outputs' names, also where they are not needed for files."""
+        images, kind = self.auditor.plan.images, self.target.kind
+        arrays = [image.array for image in images]
+        return output_names([image.uri for image in images], "npy" if kind == "memory" else kind, arrays)
+
+    def path_of(self, data_idx: int) -> Path | None:
+        """Return where below the target's path an output goes."""
+        if self.target.path is None:
+            return None
+        return Path(self.names[data_idx]) if self.target.several else Path()
+
+    def output(self, data_idx: int) -> Output:
+        """Return one output, checked.
+
+        Raises
+        ------
+        ConfigError, TilesError
+            If tiles, options and format do not go together.
+        """
+        rules = self.assembly.rules_of(data_idx)
+        name = Path(self.names[data_idx]).name.split(".")[0]
+        frame = self.assembly.frame(self.target.kind, data_idx, rules, name)
+        check_options(self.target.kind, frame, self.storage)
+        return Output(data_idx, rules, frame, self.path_of(data_idx))
+
+    def outputs(self) -> list[Output]:
+        """Return all outputs; nothing is written before."""
+        return [self.output(data_idx) for data_idx in range(len(self.auditor.plan.images))]
+
+    @property
+    def n_pixels(self) -> int:
+        """Pixels of all outputs, channels counted once."""
+        return sum(
+            shape[0] * prod(axis.n for axis in axes)
+            for shape, axes in zip(self.auditor.plan.data_shapes, self.auditor.axes, strict=True)
+        )
+
+    def check_free(self) -> None:
+        """Raise OutputError unless the outputs may be written under their names."""
+        path = self.target.path
+        if path is None:
+            return
+        if self.target.several or self.target.kind == "ome-zarr":
+            check_folder(path, overwrite=self.overwrite, ours=self.ours())
+        else:
+            check_free(path, overwrite=self.overwrite)
+
+    def run(self, progress: Progress | None = None) -> StitchResult:
+        """Write all outputs, and publish them together.
+
+        Raises
+        ------
+        AuditError
+            If a tile cannot be read after all.
+        OutputError
+            If an output cannot be written.
+        """
+        outputs = self.outputs()
+        done = Counted(progress, self.n_pixels)
+        filled: list[int] = []
+        arrays: list[NDArray[Any]] = []
+        size = self.assembly.options.workers * IMAGES_PER_WORKER
+        with self.published() as place:
+            for first in range(0, len(outputs), size):
+                for canvas, missed in self._write(outputs[first : first + size], place, done):
+                    canvas.finish(progress)
+                    filled.append(missed)
+                    arrays += [canvas.array] if hasattr(canvas, "array") else []
+        return self.done(list(zip(outputs, filled, strict=True)), arrays)
+
+    def done(self, written: Sequence[tuple[Output, int]], arrays: Sequence[NDArray[Any]]) -> StitchResult:
+        """Return what was written: outputs with their numbers of pixels that no tile covers."""
+        images = [self.image(*one) for one in written]
+        result = self.result(images, self._notes([output for output, _ in written]))
+        result._arrays = tuple(arrays)
+        return result
+
+    def _write(self, outputs: Sequence[Output], place: Path | None, progress: Progress) -> Iterator[tuple[Canvas, int]]:
+        """Fill some outputs and yield their canvases and numbers of pixels that no tile covers."""
+        options = self.assembly.options
+        canvases = [self.open_canvas(one, place) for one in outputs]
+        with self.scratch(place) as scratch:
+            works = [
+                self.assembly.work(one.data_idx, one.rules, canvas, self.auditor.tiles, scratch)
+                for one, canvas in zip(outputs, canvases, strict=True)
+            ]
+            filled = Run(works, options.memory, options.workers, progress).run()
+            works.clear()
+        yield from zip(canvases, filled, strict=True)
+
+    def open_canvas(self, output: Output, place: Path | None) -> Canvas:
+        """Begin an output."""
+        threads = self.assembly.options.workers
+        return open_canvas(self.target.kind, self._path(output, place), output.frame, self.storage, threads)
+
+    @contextmanager
+    def scratch(self, place: Path | None) -> Iterator[Path]:
+        """Yield a folder for what does not fit into memory, on the output's disk; removed afterwards."""
+        if place is None:
+            with tempfile.TemporaryDirectory(prefix="patchplan-") as name:
+                yield Path(name)
+            return
+        folder = (place.parent if self._is_file else place) / SCRATCH
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @property
+    def _is_file(self) -> bool:
+        return not self.target.several and self.target.kind != "ome-zarr"
+
+    def _path(self, output: Output, place: Path | None) -> Path | None:
+        """Return where an output grows."""
+        if place is None or output.path is None:
+            return None
+        path = place / output.path
+        if self.target.several:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if self.target.kind == "ome-zarr":
+                path.mkdir()
+        return path
+
+    @contextmanager
+    def published(self) -> Iterator[Path | None]:
+        """Yield the place where outputs grow, None for arrays; after the block they stand under their names."""
+        path = self.target.path
+        if path is None:
+            yield None
+            return
+        publish = published_file if self._is_file else published_folder
+        with publish(path, overwrite=self.overwrite, ours=self.ours()) as place:
+            yield place
+
+    def ours(self) -> Ours:
+        """Return which files of the output's folder are ours to replace."""
+        kind = self.target.kind
+        if kind == "memory":
+            return lambda name: False
+        if not self.target.several:
+            own = files_of(kind, "" if self.target.path is None or kind == "ome-zarr" else self.target.path.name)
+            return lambda name: name.startswith(f"{SCRATCH}/") or own(name)
+        outputs = {
+            place: files_of(kind, name) for name in self.names for place in (name, scratch_of(Path(name)).as_posix())
+        }
+
+        def ours(name: str) -> bool:
+            above = [name, *(parent.as_posix() for parent in PurePosixPath(name).parents)]
+            found = next((outputs[place] for place in above if place in outputs), None)
+            return name.startswith(f"{SCRATCH}/") or (found is not None and found(name))
+
+        return ours
+
+    def image(self, output: Output, filled: int) -> StitchedImage:
+        """Return what is told of one output."""
+        path = None if self.target.path is None or output.path is None else self.target.path / output.path
+        return StitchedImage(
+            data_idx=output.data_idx,
+            uri=None if path is None else str(path),
+            shape=output.frame.shape,
+            axes=output.frame.axes,
+            dtype=output.frame.dtype.name,
+            levels=self._n_levels(output.frame),
+            n_tiles=self.assembly.audit.images[output.data_idx].n_present,
+            filled=filled,
+        )
+
+    def _n_levels(self, frame: Frame) -> int:
+        kind = self.target.kind
+        if kind not in ("ome-zarr", "ome-tiff"):
+            return 1
+        return len(make_levels(frame, self.storage.levels, halve_z=kind == "ome-zarr"))
+
+    def planned(self) -> StitchResult:
+        """Return what `run` would do."""
+        outputs = self.outputs()
+        return self.result([self.image(one, 0) for one in outputs], self._notes(outputs))
+
+    def _notes(self, outputs: Sequence[Output]) -> list[str]:
+        said = self.assembly.notes([one.rules for one in outputs])
+        said += [note for one in outputs for note in one.frame.notes]
+        return list(dict.fromkeys([*said, *self.auditor.tiles.notes]))
+
+    def result(self, images: Sequence[StitchedImage], notes: Sequence[str]) -> StitchResult:
+        """Return what was done or found."""
+        audit = self.assembly.audit
+        return StitchResult(
+            plan=str(self.auditor.plan.path),
+            blend=self.assembly.options.blend,
+            n_tiles=audit.n_present,
+            outputs=tuple(images),
+            missing=tuple(audit.missing.tolist()),
+            duplicate=tuple(audit.duplicate.tolist()),
+            bad=tuple(BadTile(index=index, why=why) for index, why in audit.bad),
+            missing_output=None,
+            notes=tuple(notes),
+        )
+
+
+class Counted:
+    """Progress over several runs as one."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Add what is done; `total` is of one run only."""
+        self._done += done
+        if self._progress is not None:
+            self._progress(what, self._done, self._total)
+
+
+def check_audit(audit: Audit, *, allow_missing: bool) -> None:
+    """Raise AuditError unless all tiles are there (or may be missing), once each, and fit."""
+    missing = np.empty(0, np.int64) if allow_missing else audit.missing
+    problems = [
+        f"{n:,} of {audit.n_planned:,} tiles {what}: {some(indices)}"
+        for n, what, indices in (
+            (len(missing), "are missing", missing.tolist()),
+            (len(audit.duplicate), "are there more than once", audit.duplicate.tolist()),
+            (len(audit.bad_index), "do not fit or cannot be read", audit.bad_index.tolist()),
+        )
+        if n
+    ]
+    problems += [f"tile {index}: {why}" for index, why in audit.bad[:SHOWN]]
+    if problems:
+        raise AuditError("\n".join(problems), audit.missing.tolist(), audit.duplicate.tolist(), audit.bad)
+
+
+def some(indices: Sequence[int]) -> str:
+    """Return the first of many indices as text."""
+    more = f" and {len(indices) - SHOWN:,} more" if len(indices) > SHOWN else ""
+    return ", ".join(map(str, indices[:SHOWN])) + more

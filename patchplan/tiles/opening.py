@@ -1,0 +1,96 @@
+"""Tiles on disk, of whatever kind."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from patchplan.core.specs import IntArray
+from patchplan.errors import TilesError
+from patchplan.images.paths import ZARR_DOCUMENTS
+from patchplan.tiles.folder import FolderTiles
+from patchplan.tiles.npy import NpyTiles
+from patchplan.tiles.places import Places
+from patchplan.tiles.protocol import Tiles
+from patchplan.tiles.reading import opening
+from patchplan.tiles.several import SeveralTiles
+from patchplan.tiles.stack import AbsentChunks, open_zarr
+
+CACHE_BYTES = 64 << 20
+MAX_TILES = 127
+
+
+def open_tiles(
+    paths: Sequence[Path],
+    index: range | IntArray,
+    *,
+    ndim: int,
+    digest: str,
+    epoch: int = 0,
+    absent_chunks: AbsentChunks = "missing",
+    later_wins: bool = False,
+    threads: int = 1,
+    cache_bytes: int = CACHE_BYTES,
+) -> Tiles:
+    """Open the tiles of one epoch of a plan.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Stacks (Zarr), arrays (Zarr, `.npy`) or folders of `.npy` and `.tif`, as many as there are.
+    index : range or int array
+        Index of each row of the plan.
+    ndim : int
+        Number of spatial axes of the plan.
+    digest, epoch
+        Of the plan; what a stack records of them must agree.
+    absent_chunks : {"missing", "zeros"}
+        What an absent chunk of a Zarr array without `index` is.
+    later_wins : bool
+        Of a tile in two of `paths` take the later one; else it is a duplicate.
+    threads : int
+        Threads that decode.
+    cache_bytes : int
+        Decoded chunks of Zarr arrays that are kept, beyond what readers hold.
+
+    Raises
+    ------
+    TilesError
+        If something is no tiles, of another plan or epoch, or has other axes or another number.
+    """
+    places = Places(index)
+    if not 1 <= len(paths) <= MAX_TILES:
+        raise TilesError(f"{len(paths)} places of tiles given; allowed are 1 to {MAX_TILES}")
+
+    def one(path: Path) -> Tiles:
+        if not path.exists():
+            raise TilesError(f"{path}: no such file or folder")
+        if path.is_file():
+            return _array(path, places, ndim)
+        if path.suffix.lower() != ".zarr" and not any((path / name).exists() for name in ZARR_DOCUMENTS):
+            return FolderTiles(path, places, ndim, threads)
+        return open_zarr(
+            path,
+            places,
+            ndim=ndim,
+            digest=digest,
+            epoch=epoch,
+            absent_chunks=absent_chunks,
+            threads=threads,
+            cache_bytes=cache_bytes,
+        )
+
+    members: list[Tiles] = []
+    try:
+        for path in paths:
+            with opening(path):
+                members.append(one(path))
+    except BaseException:
+        for member in members:
+            member.close()
+        raise
+    return members[0] if len(members) == 1 else SeveralTiles(members, index, later_wins=later_wins)
+
+
+def _array(path: Path, places: Places, ndim: int) -> NpyTiles:
+    if path.suffix.lower() != ".npy":
+        raise TilesError(f"{path}: is no tiles; allowed are a Zarr stack or array, a .npy array, or a folder of files")
+    return NpyTiles(path, places, ndim)

@@ -1,0 +1,1 @@
+"""Writing stacks and folders of patches."""

@@ -1,0 +1,53 @@
+"""Folders of patches: a file per patch, C (Z) Y X, named by its index."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from numpy.lib import format as npy_format
+from numpy.typing import NDArray
+
+from patchplan.core.axes import spatial_axes
+from patchplan.core.specs import IntArray
+
+
+def folder_files(name: str) -> bool:
+    """Tell whether a file belongs to a folder of patches, by its name.
+
+    Examples
+    --------
+    >>> folder_files("0017.npy"), folder_files("notes.txt")
+    (True, False)
+    """
+    return re.fullmatch(r"\d+\.(npy|tif)", name) is not None
+
+
+class FolderWriter:
+    """Writes files into a folder that is there; names have the digits of the largest index."""
+
+    def __init__(self, folder: Path, largest: int, suffix: str) -> None:
+        """Take `npy` or `tif` for a suffix."""
+        self._folder = folder
+        self._digits = len(str(largest))
+        self._write = {"npy": _write_npy, "tif": _write_tif}[suffix]
+        self._suffix = suffix
+
+    def write(self, start: int, index: IntArray, tiles: NDArray[Any]) -> None:
+        """Write a file per patch."""
+        del start
+        for number, tile in zip(index.tolist(), tiles, strict=True):
+            self._write(self._folder / f"{number:0{self._digits}}.{self._suffix}", tile)
+
+    def close(self) -> None:
+        """Nothing is left to do."""
+
+
+def _write_npy(path: Path, tile: NDArray[Any]) -> None:
+    with path.open("wb") as file:
+        npy_format.write_array(file, tile, allow_pickle=False)
+
+
+def _write_tif(path: Path, tile: NDArray[Any]) -> None:
+    import tifffile
+
+    tifffile.imwrite(path, tile, photometric="minisblack", metadata={"axes": "C" + spatial_axes(tile.ndim - 1)})

@@ -1,0 +1,46 @@
+"""What all writers of patches have in common."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from patchplan.core.specs import IntArray
+from patchplan.tiles.protocol import TileForm
+
+BATCH_BYTES = 64 << 20
+MAX_ROWS = 4096
+
+
+class TileWriter(Protocol):
+    """Where patches go. Threads may write different rows at the same time."""
+
+    def write(self, start: int, index: IntArray, tiles: NDArray[Any]) -> None:
+        """Write patches of neighbouring rows.
+
+        Parameters
+        ----------
+        start : int
+            Row of the first; a multiple of the batch size that the writer was made with, where it has one.
+        index : IntArray
+            Index of each, (k,).
+        tiles : NDArray
+            k C (Z) Y X.
+
+        Raises
+        ------
+        OSError
+            If the system refuses.
+        """
+
+    def close(self) -> None:
+        """Finish, after the last row."""
+
+
+def batch_rows(forms: Sequence[TileForm]) -> int:
+    """Return how many patches are written at a time: about 64 MB of the largest, at most some thousands.
+
+    Depends on the patches only, as the shards of a stack are its batches.
+    """
+    largest = max(form.nbytes for form in forms)
+    return max(1, min(MAX_ROWS, BATCH_BYTES // max(1, largest)))

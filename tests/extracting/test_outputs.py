@@ -1,0 +1,162 @@
+"""What stands in an output: layouts that others rely on, the same bytes for the same plan, stores to be filled."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+import patchplan
+from patchplan.extracting.words import PadModeName
+from patchplan.images.padding import PadMode
+from patchplan.tiles.opening import open_tiles
+from tests.extracting.making import ENDS, assert_same, extract_as, load, make_npy, make_zarr, one_by_one
+
+TILED = {"name": "tiled", "patch_size": 16, "overlaps": 4}
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    """Thirty-five tiles of 16 x 16."""
+    image = make_npy(tmp_path / "a.npy", (60, 78), "u2")
+    patchplan.plan(image, tmp_path / "p.csv", patching=TILED)
+    return tmp_path / "p.csv"
+
+
+def files_of(out: Path) -> dict[str, bytes]:
+    if out.is_file():
+        return {"": out.read_bytes()}
+    return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+def test_a_stack_is_a_group_of_tiles_and_index_with_one_patch_per_chunk(plan, tmp_path):
+    result = patchplan.extract(plan, tmp_path / "out.zarr")
+    opened = patchplan.open_plan(plan)
+    group: Any = zarr.open_group(tmp_path / "out.zarr", mode="r")
+    about = {"version": 1, "plan": opened.digest, "epoch": 0, "axes": "NCYX"}
+    assert dict(group.attrs) == {"patchplan": about}
+    tiles, index = group["tiles"], group["index"]
+    assert (tiles.shape, tiles.chunks, tiles.shards) == ((35, 1, 16, 16), (1, 1, 16, 16), (35, 1, 16, 16))
+    assert tiles.metadata.dimension_names == ("n", "c", "y", "x")
+    assert index.dtype == np.int64
+    assert index[:].tolist() == list(range(35))
+    assert (result.kind, result.format, result.n_patches, result.shape, result.dtype) == (
+        *("stack", "zarr", 35),
+        *((1, 16, 16), "uint16"),
+    )
+    assert result.bytes == 35 * 16 * 16 * 2
+
+
+def test_patches_of_a_stack_are_few_files(tmp_path):
+    image = make_npy(tmp_path / "a.npy", (400, 400), "u1")
+    patchplan.plan(image, tmp_path / "p.parquet", patching={"name": "tiled", "patch_size": 4, "overlaps": 0})
+    patchplan.extract(tmp_path / "p.parquet", tmp_path / "out.zarr", workers=2)
+    assert len(files_of(tmp_path / "out.zarr")) == 3 + 2 * 3  # ten thousand patches in shards of 4096
+    assert_same(load(tmp_path / "out.zarr"), one_by_one(patchplan.open_plan(tmp_path / "p.parquet")))
+
+
+def test_files_of_a_folder_are_named_by_all_digits_of_the_largest_index(plan, tmp_path):
+    patchplan.extract(plan, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"{k:02}.npy" for k in range(35)]
+    patchplan.extract(plan, tmp_path / "tifs", format="tif")
+    with tifffile.TiffFile(tmp_path / "tifs" / "07.tif") as tif:
+        assert (tif.series[0].axes, tif.series[0].shape) == ("CYX", (1, 16, 16))
+
+
+@pytest.mark.parametrize("kind", ENDS)
+def test_the_same_bytes_for_any_number_of_workers_and_memory(tmp_path, kind):
+    image = make_zarr(tmp_path / "a.zarr", (300, 300), "u2", (50, 70))
+    patchplan.plan(image, tmp_path / "p.parquet", patching={"name": "random", "patch_size": 8, "seed": 1})
+    outs = []
+    ways: list[dict[str, Any]] = [{"workers": 1}, {"workers": 4}, {"memory": "60MB"}, {"workers": 2}]
+    for number, options in enumerate(ways):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        outs.append(files_of(extract_as(kind, tmp_path / "p.parquet", folder, **options)))
+    assert all(out == outs[0] for out in outs)
+
+
+def test_too_little_memory_is_refused_naming_the_minimum(plan, tmp_path):
+    with pytest.raises(patchplan.PatchplanError, match=r"--memory: found 1 MB; at least \d+ MB are needed"):
+        patchplan.extract(plan, tmp_path / "out.zarr", memory="1MB")
+
+
+WRITE_SOME = """
+import sys, numpy as np, zarr
+group = zarr.open_group(sys.argv[1], mode="r+")
+for k in range(int(sys.argv[2]), 35, 2):
+    group["tiles"][k] = np.full((2, 16, 16), k / 2, "f4")
+    group["index"][k] = k
+"""
+
+
+def test_an_empty_store_is_filled_by_processes_that_do_not_know_of_each_other(plan, tmp_path):
+    out = tmp_path / "predictions.zarr"
+    result = patchplan.extract(plan, out, empty=True, channels_out=2, dtype="float32")
+    assert (result.empty, result.shape, result.dtype, result.n_patches) == (True, (2, 16, 16), "float32", 35)
+    opened = patchplan.open_plan(plan)
+    assert all(name.endswith("zarr.json") for name in files_of(out))
+    group: Any = zarr.open_group(out, mode="r")
+    assert (group["tiles"].shards, group["tiles"].chunks, group["index"].chunks) == (None, (1, 2, 16, 16), (1,))
+    assert (group["index"][:] == -1).all()
+    tiles = open_tiles([out], range(35), ndim=2, digest=opened.digest)
+    assert not tiles.present.any()
+    tiles.close()
+    runs = [subprocess.Popen([sys.executable, "-c", WRITE_SOME, str(out), start]) for start in "01"]
+    assert [run.wait(timeout=60) for run in runs] == [0, 0]
+    tiles = open_tiles([out], range(35), ndim=2, digest=opened.digest)
+    assert tiles.present.all()
+    for k, tile in enumerate(tiles.read(np.arange(35))):
+        assert (tile == k / 2).all()
+    tiles.close()
+    names = [name for name in files_of(out) if not name.endswith("zarr.json")]
+    assert sorted(names) == sorted(
+        ["tiles/c.0.0.0.0".replace("0", str(k), 1) for k in range(1, 35)] + [f"index/c.{k}" for k in range(35)]
+    )  # of tile 0, all zeros, nothing is stored
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({}, "needs --channels-out C and --dtype"),
+        ({"channels_out": 2}, "needs --channels-out C and --dtype"),
+        ({"channels_out": 0, "dtype": "u1"}, "--channels-out: found 0"),
+        ({"channels_out": 2, "dtype": "text"}, "--dtype: found 'text'"),
+        ({"channels_out": 2, "dtype": "u1", "channels": [0]}, "--channels: not allowed with --empty"),
+        ({"channels_out": 2, "dtype": "u1", "images": "a.npy"}, "--from: not allowed with --empty"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_an_empty_store_needs_what_goes_into_it(plan, tmp_path, options, match):
+    with pytest.raises(patchplan.PatchplanError, match=match):
+        patchplan.extract(plan, tmp_path / "out.zarr", empty=True, **options)
+    with pytest.raises(patchplan.PatchplanError, match="makes a stack"):
+        patchplan.extract(plan, tmp_path / "out", empty=True, channels_out=1, dtype="u1")
+
+
+def test_a_long_double_goes_into_npy_only(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((20, 20), np.longdouble))
+    patchplan.plan(tmp_path / "a.npy", tmp_path / "p.csv", patching=TILED)
+    for kind in ("stack", "tif"):
+        with pytest.raises(patchplan.PatchplanError, match=r"cannot hold \w+; extract .npy instead"):
+            extract_as(kind, tmp_path / "p.csv", tmp_path)
+    for kind in ("array", "npy"):
+        out = extract_as(kind, tmp_path / "p.csv", tmp_path)
+        assert_same(load(out), one_by_one(patchplan.open_plan(tmp_path / "p.csv")))
+
+
+def test_the_words_of_the_command_are_those_of_the_library():
+    assert PadModeName == PadMode
+
+
+def test_the_result_is_data(plan, tmp_path):
+    result = patchplan.extract(plan, tmp_path / "out.zarr")
+    assert type(result).model_validate_json(result.model_dump_json()) == result
+    assert set(json.loads(result.model_dump_json())) == {
+        *("out", "kind", "format", "n_patches", "shape", "dtype", "epoch", "bytes", "empty", "notes")
+    }

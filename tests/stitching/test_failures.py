@@ -1,0 +1,235 @@
+"""A full disk, a kill, an interrupt midway: the old output stays, nothing half-written stands under its name."""
+
+import errno
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import patchplan
+from patchplan.errors import OutputError
+from patchplan.plans.plan import Plan
+from tests.cli.running import TOOL, environment
+from tests.plans.making import files_of
+from tests.stitching.making import Array, grid, pixels_of, plan_pixels, write_stack
+
+OUTPUTS = ("out.zarr", "out.ome.tif", "out.npy")
+CHUNKS = ("--chunks", "64", "--shards", "none")
+
+
+def options_of(output: str) -> tuple[str, ...]:
+    """Small chunks, so that there is a midway; .npy has none."""
+    return {"out.zarr": CHUNKS, "out.ome.tif": CHUNKS[:2], "out.npy": ()}[output]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A plan of 1500 x 1500 pixels, its tiles (noise, which no codec makes smaller), and a source."""
+    folder: Path = tmp_path_factory.mktemp("made")
+    plan = plan_pixels(folder, np.zeros((1500, 1500), "u1"), "YX", grid(64, 8))
+    write_stack(folder / "tiles.zarr", list(pixels_of((plan.n_patches, 1, 64, 64), "f4")))
+    return folder
+
+
+def command(made: Path, output: str, *more: str) -> list[str]:
+    return [
+        *TOOL, "stitch", str(made / "plan.parquet"), str(made / "tiles.zarr"), "-o", output, *options_of(output), *more,
+    ]  # fmt: skip
+
+
+def earlier(folder: Path, made: Path, output: str) -> dict[str, bytes]:
+    """Leave an earlier output of another kind of pixels there, and return its bytes."""
+    done = subprocess.run(
+        command(made, output, "--reduce", "threshold:0", "--quiet"), cwd=folder, env=environment(), check=True
+    )
+    assert done.returncode == 0
+    return files_of(folder)
+
+
+def limit_files_to(size: int) -> Any:
+    """Let no file grow beyond `size`, as on a full disk: writing fails, the signal for it is ignored."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return limit
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("old", [False, True], ids=["new", "over an old one"])
+def test_a_file_that_cannot_grow_is_one_line_and_exit_code_2(made, tmp_path, output, old):
+    before = earlier(tmp_path, made, output) if old else {}
+    done = subprocess.run(
+        command(made, output, "--overwrite"),
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        preexec_fn=limit_files_to(10_000),
+    )
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(f"error: {output}: ")
+    assert files_of(tmp_path) == before
+    assert {path.name for path in tmp_path.iterdir()} == ({output} if old else set())
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Any:
+    """A folder on a disk of 3 MB, where we may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("this user may not mount a small disk")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.skipif(shutil.which("mount") is None, reason="no mount")
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_a_full_disk_is_one_line_and_exit_code_2(made, small_disk, output):
+    (small_disk / output).with_suffix(".txt").write_text("mine")
+    done = subprocess.run(
+        command(made, output),
+        cwd=small_disk,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert done.stderr.startswith(f"error: {output}: ")
+    assert "No space left on device" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert [path.name for path in small_disk.iterdir()] == [Path(output).with_suffix(".txt").name]
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize(
+    ("how", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 130)], ids=["KILL", "INT", "TERM"]
+)
+def test_stopped_midway_the_old_output_stays_and_the_next_run_finishes(made, tmp_path, output, how, code):
+    before = earlier(tmp_path, made, output)
+    process = subprocess.Popen(
+        command(made, output, "--overwrite", "--workers", "1", "--blend", "gaussian"),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
+    wait_until_it_writes(process, tmp_path, before)
+    process.send_signal(how)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (code, ""), err
+    assert "Traceback" not in err
+    found = files_of(tmp_path)
+    assert {name: found[name] for name in before} == before
+    if how != signal.SIGKILL:
+        assert found == before
+        assert err == "interrupted: nothing was written\n"
+    others = {path.name for path in tmp_path.iterdir()} - {output}
+    assert all(".partial" in name for name in others)
+    done = subprocess.run(
+        command(made, output, "--overwrite", "--quiet"),
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert {path.name for path in tmp_path.iterdir()} == {output}, "what the killed run left is gone"
+    assert files_of(tmp_path) != before
+
+
+def wait_until_it_writes(process: Any, folder: Path, before: dict[str, bytes]) -> None:
+    """Wait for a file that was not there and has grown."""
+    deadline = time.monotonic() + 60
+    while True:
+        new = [path for path in folder.rglob("*") if str(path.relative_to(folder)) not in before]
+        if any(_size(path) > 1000 for path in new):
+            return
+        assert process.poll() is None, "it ended before it could be stopped"
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0
+
+
+def test_after_a_kill_without_an_old_output_nothing_stands_under_the_name(made, tmp_path):
+    process = subprocess.Popen(
+        command(made, "out.zarr", "--workers", "1", "--blend", "hann"),
+        cwd=tmp_path,
+        env=environment(),
+        stderr=subprocess.PIPE,
+    )
+    wait_until_it_writes(process, tmp_path, {})
+    process.kill()
+    process.communicate()
+    assert not (tmp_path / "out.zarr").exists()
+    done = subprocess.run(
+        command(made, "out.zarr"), cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode in (0, 2)
+    if done.returncode == 2:
+        assert "--overwrite" in done.stderr
+        assert not (tmp_path / "out.zarr").exists()
+
+
+@pytest.fixture
+def small(tmp_path) -> tuple[Plan, Array]:
+    """A plan of four tiles and their pixels."""
+    plan = plan_pixels(tmp_path, pixels_of((20, 20)), "YX", grid(12, 4))
+    return plan, pixels_of((plan.n_patches, 1, 12, 12), "f4")
+
+
+@pytest.mark.parametrize("output", ["out.zarr", "out.ome.tif", "out.npy"])
+def test_an_object_that_fails_midway_leaves_nothing(small, tmp_path, output):
+    plan, tiles = small
+
+    class Failing:
+        asked = 0
+
+        def tile(self, index: int) -> Array:
+            Failing.asked += 1
+            if Failing.asked > plan.n_patches + 2:
+                raise RuntimeError("out of order")
+            if index == 3:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            tile: Array = tiles[index]
+            return tile
+
+    before = files_of(tmp_path)
+    with pytest.raises(OSError, match="No space"):
+        patchplan.stitch(plan, Failing(), tmp_path / output)
+    assert files_of(tmp_path) == before
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="a user who may write anywhere")
+def test_a_folder_that_is_read_only_is_an_error_that_names_it(small, tmp_path):
+    plan, tiles = small
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    with pytest.raises(OutputError, match=r"locked.*Permission denied"):
+        patchplan.stitch(plan, tiles, locked / "out.zarr")

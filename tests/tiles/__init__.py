@@ -1,0 +1,1 @@
+"""Tiles on disk and in memory."""
