@@ -81,3 +81,10 @@ class AuditError(TilesError):
         self.duplicate = duplicate
         self.bad = bad
         self.result: object = None
+
+
+class MissingExtraError(PatchplanError, ImportError):
+    """A library that only some need is not installed; the message has the line that installs it."""
+
+    def __init__(self, problem: str, extra: str) -> None:
+        super().__init__(f"{problem}; run: pip install 'patchplan[{extra}]'")

@@ -22,12 +22,13 @@ FLOORS = {
     "stitching": 3,
     "api": 4,
     "cli": 5,
+    "demo": 6,
     "__init__": 6,
     "__main__": 6,
 }
 ROOMS = {
     "tifffile": {"images", "tiles", "stitching"},
-    "zarr": {"images", "tiles", "stitching"},
+    "zarr": {"images", "tiles", "stitching", "demo"},
     "tensorstore": {"images", "tiles", "stitching"},
     "typer": {"cli"},
     "rich": {"cli"},

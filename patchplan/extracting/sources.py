@@ -122,7 +122,7 @@ class Sources:
 def _fitting(plan: Plan, given: Sequence[ImageSource]) -> list[ImageSource]:
     """Return other images with the plan's spatial axes, or refuse."""
     if len(given) != len(plan.images):
-        raise ImageError(f"--from: found {len(given)} images; {plan.path} has {len(plan.images)}, each needs one")
+        raise ImageError(f"--from: found {len(given)} of the {len(plan.images)} images that {plan.path} has; each needs one")
     sources = [source.with_ndim(plan.header.ndim) for source in given]
     letters = "S" + spatial_axes(plan.header.ndim)
     for source, planned in zip(sources, plan.images, strict=True):

@@ -70,7 +70,8 @@ class Target:
         (one, first), (other, second) = forms[:2]
         raise ShapeError(
             f"{self.path}: patches differ: found {axes} {one} in {content.name(first)}, {other} in "
-            f"{content.name(second)}; allowed in one stack or .npy: one size, number of channels and dtype. Extract into a folder instead: -o DIR"
+            f"{content.name(second)}; allowed in one stack or .npy: one size, number of channels and dtype. "
+            "Extract into a folder instead: -o DIR"
         )
 
     @contextmanager

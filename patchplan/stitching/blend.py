@@ -5,7 +5,8 @@ becomes does not depend on the box that it is computed in.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
 from threading import Lock
 from typing import Any, Protocol
 
@@ -19,7 +20,9 @@ from patchplan.tiles.protocol import Tiles
 
 Values = NDArray[Any]
 Mask = NDArray[np.bool_]
-Slices = tuple[Any, ...]
+Slices = tuple[slice, ...]
+Vectors = Callable[[tuple[int, ...]], list[NDArray[np.float64]]]
+ALL = slice(None)
 
 CACHED_WEIGHTS = 1 << 25
 """Bytes of windows kept: those of most tiles are the same."""
@@ -37,14 +40,31 @@ class Blend(Protocol):
         """
 
 
-def overlaps(placed: Placed, start: Sequence[int], shape: Sequence[int]) -> Iterator[tuple[Slices, Slices, IntArray]]:
-    """Yield, per tile, where in a box it goes, which part of it, and where that part begins in the output."""
-    stop = np.array(start) + np.array(shape)
-    lo, hi = np.maximum(placed.start, start), np.minimum(placed.stop, stop)
-    to, source = lo - np.array(start), lo - placed.origin
-    ends, source_ends = (to + hi - lo).tolist(), (source + hi - lo).tolist()
-    for a, b, c, d, first in zip(to.tolist(), ends, source.tolist(), source_ends, lo, strict=True):
-        yield (..., *map(slice, a, b)), (..., *map(slice, c, d)), first
+class Overlap:
+    """What of each tile lies in a box: `to` in the box, `source` in the tile; slices of C (Z) Y X.
+
+    Made for all tiles at once, because a line of Python per tile costs as much as to copy a small tile.
+    """
+
+    def __init__(self, placed: Placed, start: Sequence[int], shape: Sequence[int]) -> None:
+        first = np.array(start)
+        self._lo = np.maximum(placed.start, first)
+        self._size = np.minimum(placed.stop, first + np.array(shape)) - self._lo
+        self.to = self.within(first)
+        self.source = self.within(placed.origin)
+
+    def within(self, origin: IntArray) -> Iterator[Slices]:
+        """Yield slices relative to an origin, (k, ndim) or one for all."""
+        begin = self._lo - origin
+        return zip(repeat(ALL), *self._axes(begin))
+
+    def weights(self, origin: IntArray) -> Iterator[Slices]:
+        """Yield slices relative to an origin without C."""
+        return zip(*self._axes(self._lo - origin), strict=True)
+
+    def _axes(self, begin: IntArray) -> list[Iterator[slice]]:
+        end = begin + self._size
+        return [map(slice, begin[:, i].tolist(), end[:, i].tolist()) for i in range(begin.shape[1])]
 
 
 class Paste:
@@ -54,11 +74,11 @@ class Paste:
         self, values: Values, covered: Mask | None, placed: Placed, tiles: Tiles, start: Sequence[int]
     ) -> Mask | None:
         """Put every tile in its place."""
-        places = overlaps(placed, start, values.shape[1:])
-        for tile, (to, source, _) in zip(tiles.read(placed.position), places, strict=True):
+        overlap = Overlap(placed, start, values.shape[1:])
+        for tile, to, source in zip(tiles.read(placed.position), overlap.to, overlap.source, strict=True):
             values[to] = tile[source]
             if covered is not None:
-                covered[to] = True
+                covered[to[1:]] = True
         return covered
 
 
@@ -74,11 +94,12 @@ class Extreme:
     ) -> Mask | None:
         """Start below (above) all values and let every tile raise (lower) them."""
         values[:] = self._beyond(values.dtype)
-        places = overlaps(placed, start, values.shape[1:])
-        for tile, (to, source, _) in zip(tiles.read(placed.position), places, strict=True):
-            self._pick(values[to], tile[source], out=values[to])
+        overlap = Overlap(placed, start, values.shape[1:])
+        for tile, to, source in zip(tiles.read(placed.position), overlap.to, overlap.source, strict=True):
+            part = values[to]
+            self._pick(part, tile[source], out=part)
             if covered is not None:
-                covered[to] = True
+                covered[to[1:]] = True
         return covered
 
     def _beyond(self, dtype: np.dtype[Any]) -> Any:
@@ -101,20 +122,17 @@ class Weighted:
     ) -> Mask | None:
         """Sum up, then divide."""
         values[:] = 0
-        space = values.shape[1:]
-        total = np.zeros(space, values.real.dtype)
+        total = np.zeros(values.shape[1:], values.real.dtype)
         temporary = Temporary(values)
-        sources = tiles.read(placed.position)
-        lengths, reads = placed.length.tolist(), placed.read
-        for tile, (to, source, first), length, read in zip(
-            sources, overlaps(placed, start, space), lengths, reads, strict=True
+        overlap = Overlap(placed, start, total.shape)
+        windows = self._windows.of(map(tuple, placed.length.tolist()), self._plain, total.dtype)
+        parts = overlap.weights(placed.read)
+        for tile, to, source, window_, part in zip(
+            tiles.read(placed.position), overlap.to, overlap.source, windows, parts, strict=True
         ):
-            weights = self._windows.get(tuple(length), self._plain, total.dtype)
-            part = tuple(
-                slice(a, a + piece.stop - piece.start) for a, piece in zip((first - read).tolist(), to[1:], strict=True)
-            )
-            values[to] += temporary.product(tile[source], weights[part])
-            total[to] += weights[part]
+            weights = window_[part]
+            temporary.add(values[to], tile[source], weights)
+            total[to[1:]] += weights
         inside = total > 0
         np.divide(values, total, out=values, where=inside)
         return None if inside.all() else inside
@@ -142,21 +160,17 @@ class Normalised:
         """Sum up."""
         values[:] = 0
         temporary = Temporary(values)
+        overlap = Overlap(placed, start, values.shape[1:])
         kinds = [
             kind[np.searchsorted(starts, placed.read[:, axis])].tolist()
             for axis, (kind, starts) in enumerate(zip(self._kinds, self._starts, strict=True))
         ]
-        places = overlaps(placed, start, values.shape[1:])
-        parts = placed.start
-        for tile, (to, source, first), kind, begin in zip(
-            tiles.read(placed.position), places, zip(*kinds, strict=True), parts, strict=True
+        windows = self._windows.of(zip(*kinds, strict=True), self._of_kind, values.real.dtype)
+        parts = overlap.weights(placed.start)
+        for tile, to, source, window_, part in zip(
+            tiles.read(placed.position), overlap.to, overlap.source, windows, parts, strict=True
         ):
-            weights = self._windows.get(kind, self._of_kind, values.real.dtype)
-            part = tuple(
-                slice(a, a + piece.stop - piece.start)
-                for a, piece in zip((first - begin).tolist(), to[1:], strict=True)
-            )
-            values[to] += temporary.product(tile[source], weights[part])
+            temporary.add(values[to], tile[source], window_[part])
         return None
 
     def _of_kind(self, kind: tuple[int, ...]) -> list[NDArray[np.float64]]:
@@ -188,16 +202,19 @@ class Temporary:
     """One buffer for the products of tiles and weights, instead of one per tile."""
 
     def __init__(self, values: Values) -> None:
-        self._dtype = values.dtype
+        self._buffers: dict[tuple[int, ...], Values] = {}
         self._buffer = np.empty(0, values.dtype)
 
-    def product(self, tile: Values, weights: Values) -> Values:
-        """Return tile x weights; valid until the next call."""
-        if tile.size > self._buffer.size:
-            self._buffer = np.empty(tile.size, self._dtype)
-        out = self._buffer[: tile.size].reshape(tile.shape)
-        np.multiply(tile, weights, out=out)
-        return out
+    def add(self, values: Values, tile: Values, weights: Values) -> None:
+        """Add tile x weights to values."""
+        product = self._buffers.get(tile.shape)
+        if product is None:
+            if tile.size > self._buffer.size:
+                self._buffers.clear()
+                self._buffer = np.empty(tile.size, self._buffer.dtype)
+            product = self._buffers[tile.shape] = self._buffer[: tile.size].reshape(tile.shape)
+        np.multiply(tile, weights, out=product)
+        np.add(values, product, out=values)
 
 
 class WeightCache:
@@ -206,10 +223,17 @@ class WeightCache:
     def __init__(self) -> None:
         self._lock = Lock()
         self._kept: OrderedDict[tuple[int, ...], Values] = OrderedDict()
-        self._bytes = 0
 
-    def get(self, key: tuple[int, ...], vectors: Any, dtype: np.dtype[Any]) -> Values:
-        """Return the product, from `vectors(key)` if it is not there."""
+    def of(self, keys: Iterable[tuple[int, ...]], vectors: Vectors, dtype: np.dtype[Any]) -> Iterator[Values]:
+        """Yield the product for each key, made of `vectors(key)` where it is not there."""
+        last: tuple[int, ...] | None = None
+        weights: Values = np.empty(0)
+        for key in keys:
+            if key != last:
+                weights, last = self._get(key, vectors, dtype), key
+            yield weights
+
+    def _get(self, key: tuple[int, ...], vectors: Vectors, dtype: np.dtype[Any]) -> Values:
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
@@ -221,7 +245,7 @@ class WeightCache:
         weights = weights.astype(dtype)
         with self._lock:
             self._kept[key] = weights
-            self._bytes = sum(one.nbytes for one in self._kept.values())
-            while self._bytes > CACHED_WEIGHTS and len(self._kept) > 1:
-                self._bytes -= self._kept.popitem(last=False)[1].nbytes
+            held = sum(one.nbytes for one in self._kept.values())
+            while held > CACHED_WEIGHTS and len(self._kept) > 1:
+                held -= self._kept.popitem(last=False)[1].nbytes
         return weights

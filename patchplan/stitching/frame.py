@@ -160,7 +160,7 @@ def make_frame(
         dtype=np.dtype(dtype).newbyteorder("="),
         pixel_size=_pixel_size(record, layout, factors),
         pixel_unit=record.pixel_unit,
-        name=name,
+        name="".join(c if c.isprintable() else "_" for c in name),
         samples=samples,
         channels=channels,
         space=tuple(axes.index(letter) for letter in SPATIAL[-ndim:]),

@@ -169,6 +169,8 @@ def parse_storage(
     """
     if ngff not in get_args(Ngff):
         raise ConfigError(f"--ngff: found {ngff!r}; allowed: {', '.join(get_args(Ngff))}")
+    if ngff == "0.4" and kind != "ome-zarr":
+        raise ConfigError("--ngff: allowed where OME-Zarr is written only")
     if levels is None:
         levels = "auto" if kind in ("ome-zarr", "ome-tiff") else 1
     if levels != "auto" and (isinstance(levels, bool) or not isinstance(levels, int) or levels < 1):

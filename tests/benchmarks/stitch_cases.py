@@ -81,7 +81,7 @@ def opened(path: Path, settings: Any) -> Any:
     import tensorstore as ts
 
     spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(path)}}
-    return ts.open(spec, context=settings, write=True).result()
+    return ts.open(spec, context=settings, read=True, write=True).result()
 
 
 class RowsAhead:

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import sys
 import sysconfig
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +12,7 @@ import jsonschema
 
 from patchplan.plans.config import config_schema
 from patchplan.plans.plan import open_plan
-from tests.cli.running import TILED, listing, run
+from tests.cli.running import TILED, TOOL, listing, run
 
 SCRIPT = Path(sysconfig.get_path("scripts")) / "patchplan"
 
@@ -62,12 +63,14 @@ def test_demo_shows_commands_that_can_be_repeated_and_works_twice(tmp_path):
     files = listing(folder)
     assert {"nuclei.tif", "brain.tif", "LICENSES.md"} <= files.keys()
     assert len(open_plan(folder / "tiles.csv")) > 1
-    assert open_plan(folder / "patches.parquet").header.ndim == 3
-    commands = re.findall(r"^\$ patchplan (.*)$", out, re.MULTILINE)
-    assert len(commands) == 3
+    assert open_plan(folder / "train.csv").header.ndim == 3
+    assert re.search(r"pixels compared, 0 differ", out)
+    commands = re.findall(r"^\$ (.*)$", out, re.MULTILINE)
+    assert len(commands) == 9
     shown = [line.strip() for line in out.splitlines()]
     for command in commands:
-        repeated = run(*shlex.split(command), cwd=folder)
+        program, *args = shlex.split(command)
+        repeated = run(*args, cwd=folder, tool=TOOL if program == "patchplan" else [sys.executable])
         assert repeated.code == 0
         assert {line.strip() for line in repeated.out.splitlines()} <= set(shown)
     assert run("demo", "my demo", cwd=tmp_path) == (run("demo", "my demo", cwd=tmp_path))

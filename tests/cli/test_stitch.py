@@ -1,6 +1,7 @@
 """`patchplan stitch` through its real entry point: what it writes, prints and says."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def test_json_has_the_keys_of_the_design_and_is_all_of_stdout(case, tmp_path):
 
 
 def test_options_of_pixels_and_chunks_reach_the_library(case, tmp_path):
-    options = "--reduce argmax --blend gaussian --labels --levels 2 --chunks 16 --shards none --json".split()
+    options = shlex.split("--reduce argmax --blend gaussian --labels --levels 2 --chunks 16 --shards none --json")
     code, out, err = run("stitch", "plan.parquet", "floats.zarr", "-o", tmp_path / "out.zarr", *options, cwd=case)
     assert code == 0, err
     (output,) = json.loads(out)["outputs"]
@@ -74,7 +75,8 @@ def test_options_of_pixels_and_chunks_reach_the_library(case, tmp_path):
 
 
 def test_options_of_tiles_and_running_reach_the_library(case, tmp_path):
-    options = "--dtype uint8 --fill-value 3 --margin 0 --scale 1,1 --memory 1GB --workers 2 --compression lzw".split()
+    options = shlex.split("--dtype uint8 --fill-value 3 --margin 0 --scale 1,1 --memory 1GB --workers 2")
+    options += ["--compression", "lzw"]
     code, _, err = run("stitch", "plan.parquet", "floats.zarr", "-o", tmp_path / "a.ome.tif", *options, cwd=case)
     assert code == 0, err
     assert "note: " in err

@@ -50,7 +50,7 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
     "no output": (("plan.parquet", "tiles"), r"no output given.*-o OUT"),
     "suffix": (("plan.parquet", "tiles", "-o", "{out}.png"), r"\.png.*(\.zarr.*\.tif.*\.npy)"),
     "parent": (("plan.parquet", "tiles", "-o", "{out}/below/a.zarr"), r"does not exist"),
-    "two images, one name": (("two/plan.parquet", "two/tiles", "-o", "{out}.zarr"), r"has 2; give a folder and --format"),
+    "two images, one name": (("two/plan.parquet", "two/tiles", "-o", "{out}.zarr"), r"has 2; give a folder"),
     "two images, no format": (("two/plan.parquet", "two/tiles", "-o", "{out}"), r"--format"),
     "format and suffix": ((*OK, "--format", "npy"), r"--format"),
     "averaging labels": ((*OK, "--blend", "average"), r"uint16.*--force"),

@@ -21,7 +21,7 @@ def mean_pixels(block: NDArray[Any], step: Sequence[int]) -> NDArray[Any]:
     Examples
     --------
     >>> mean_pixels(np.array([[1, 2, 9], [3, 4, 10]]), (2, 2))
-    array([[2, 10]])
+    array([[ 2, 10]])
     """
     pieces = list(_corners(block, step))
     if len(pieces) == 1:

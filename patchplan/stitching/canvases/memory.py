@@ -40,5 +40,9 @@ class MemoryCanvas:
         """Return 0: pixels go where they stay."""
         return 0
 
+    def finish_bytes(self) -> int:
+        """Return 0: nothing is left to do."""
+        return 0
+
     def finish(self, progress: Progress | None = None) -> None:
         """Do nothing: the array is complete."""

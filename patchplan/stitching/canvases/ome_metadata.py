@@ -1,6 +1,5 @@
 """OME-Zarr metadata of an image, checked by yaozarrs' models."""
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,22 +20,21 @@ def write_root(folder: Path, frame: Frame, levels: Sequence[Level], *, ngff: str
         "datasets": [_dataset(frame, number, level) for number, level in enumerate(levels)],
         "type": "mean" if mean else "nearest",
     }
+    _check(multiscale, ngff)
     if ngff == "0.4":
-        write_json(folder / ".zattrs", _checked(multiscale | {"version": "0.4"}, ngff))
+        write_json(folder / ".zattrs", {"multiscales": [multiscale | {"version": "0.4"}]})
         write_json(folder / ".zgroup", {"zarr_format": 2})
     else:
-        attributes = {"ome": {"version": "0.5"} | _checked(multiscale, ngff)}
+        attributes = {"ome": {"version": "0.5", "multiscales": [multiscale]}}
         write_json(folder / "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": attributes})
 
 
-def _checked(multiscale: dict[str, Any], ngff: str) -> dict[str, Any]:
+def _check(multiscale: dict[str, Any], ngff: str) -> None:
+    """Hold metadata against its model, but for units, of which it would warn where they are none of NGFF's."""
     from yaozarrs import v04, v05
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of units that are none of NGFF's, but all that is known
-        image = (v04 if ngff == "0.4" else v05).Image.model_validate({"multiscales": [multiscale]})
-    document: dict[str, Any] = image.model_dump(mode="json", exclude_none=True, exclude={"version"})
-    return document
+    axes = [{key: value for key, value in axis.items() if key != "unit"} for axis in multiscale["axes"]]
+    (v04 if ngff == "0.4" else v05).Image.model_validate({"multiscales": [multiscale | {"axes": axes}]})
 
 
 def _axis(frame: Frame, letter: str) -> dict[str, str]:

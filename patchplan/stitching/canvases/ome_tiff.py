@@ -7,7 +7,7 @@ chunk is one tile of one page. When all levels are there, the file is written in
 import shutil
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
-from itertools import product
+from itertools import count, product
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from patchplan.stitching.canvases.levels import make_levels
 from patchplan.stitching.canvases.options import CanvasOptions, has_mean
 from patchplan.stitching.canvases.protocol import Progress
 from patchplan.stitching.canvases.stored import Storage, StoredLevels
-from patchplan.stitching.canvases.tiff_codecs import encoded_tiles, tile_codec
+from patchplan.stitching.canvases.tiff_codecs import TILES_HELD, encoded_tiles, tile_codec
 from patchplan.stitching.canvases.units import ome_symbol
 from patchplan.stitching.frame import Frame
 
@@ -69,32 +69,27 @@ class OmeTiffCanvas:
         """Return an upper bound of what encoding takes."""
         return self._stored.write_bytes(shape)
 
+    def finish_bytes(self) -> int:
+        """Return an upper bound of what pyramid and final pass take, one after the other."""
+        return max(self._stored.build_bytes(), TILES_HELD * self._threads * self._tile_bytes())
+
     def finish(self, progress: Progress | None = None) -> None:
         """Build the pyramid, write the file, and remove the scratch store."""
         import tifffile
 
         self._stored.build(mean=has_mean(self.frame, self._options), progress=progress)
-        levels = self._stored.levels
-        done, total = 0, sum(self._n_tiles(number) for number in range(len(levels)))
-        with tifffile.TiffWriter(self._path, bigtiff=self._is_big(total), byteorder="<", ome=True) as file:
-            for number in range(len(levels)):
-
-                def counted(tiles: Iterator[bytes]) -> Iterator[bytes]:
-                    nonlocal done
-                    for tile in tiles:
-                        yield tile
-                        done += 1
-                        if progress is not None:
-                            progress("tiles of the TIFF", done, total)
-
-                self._write_level(file, number, counted)
+        counts = [prod(self._stored.chunk_counts(number)) for number in range(len(self._stored.levels))]
+        ticks = count(1)
+        with tifffile.TiffWriter(self._path, bigtiff=self._is_big(sum(counts)), byteorder="<", ome=True) as file:
+            for number in range(len(counts)):
+                tiles = encoded_tiles(self._chunks(number), self._codec, self._tile_bytes(), self._threads)
+                self._write_level(file, number, _counted(tiles, ticks, sum(counts), progress))
         shutil.rmtree(self._stored.folder)
 
-    def _write_level(self, file: Any, number: int, counted: Any) -> None:
+    def _write_level(self, file: Any, number: int, tiles: Iterator[bytes]) -> None:
         rgb = self.frame.axes.endswith("C")
-        tiles = encoded_tiles(self._chunks(number), self._codec, self._tile_bytes(), self._threads)
         file.write(
-            counted(tiles),
+            tiles,
             shape=self._stored.levels[number].shape,
             dtype=self.frame.dtype.newbyteorder("<"),
             tile=self._tile,
@@ -111,9 +106,6 @@ class OmeTiffCanvas:
         folder = self._stored.folder / str(number)
         for index in product(*(range(n) for n in self._stored.chunk_counts(number))):
             yield folder / "/".join(map(str, index))
-
-    def _n_tiles(self, number: int) -> int:
-        return prod(self._stored.chunk_counts(number))
 
     def _tile_bytes(self) -> int:
         samples = self.frame.shape[-1] if self.frame.axes.endswith("C") else 1
@@ -134,6 +126,13 @@ class OmeTiffCanvas:
             **{f"PhysicalSize{letter}": size for letter, size in known.items()},
             **{f"PhysicalSize{letter}Unit": ome_symbol(frame.pixel_unit) for letter in known},
         }
+
+
+def _counted(tiles: Iterator[bytes], ticks: Iterator[int], total: int, progress: Progress | None) -> Iterator[bytes]:
+    for tile in tiles:
+        if progress is not None:
+            progress("tiles of the TIFF", next(ticks), total)
+        yield tile
 
 
 def scratch_of(path: Path) -> Path:

@@ -41,6 +41,10 @@ class OmeZarrCanvas:
         """Return an upper bound of what encoding takes."""
         return self._stored.write_bytes(shape)
 
+    def finish_bytes(self) -> int:
+        """Return an upper bound of what the pyramid takes."""
+        return self._stored.build_bytes()
+
     def finish(self, progress: Progress | None = None) -> None:
         """Build the pyramid; the group's own metadata, which makes it an image, comes last."""
         self._stored.build(mean=self._mean, progress=progress)

@@ -25,7 +25,7 @@ class CanvasOptions:
     Parameters
     ----------
     chunks, shards : tuple of int or None
-        Pixels in (Z)YX; "none" is no shards.
+        Pixels in (Z)YX; "none" is no shards. Tiles of a TIFF have Y and X only.
     compression : str or None
         "zstd", "zstd:LEVEL", "blosc", "gzip", "zlib", "lzw" or "none".
     levels : int or "auto"

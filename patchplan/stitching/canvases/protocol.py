@@ -44,5 +44,8 @@ class Canvas(Protocol):
     def write_bytes(self, shape: Sequence[int]) -> int:
         """Return how much memory a `write` of data of this shape takes at most, beside the data."""
 
+    def finish_bytes(self) -> int:
+        """Return how much memory `finish` takes at most."""
+
     def finish(self, progress: Progress | None = None) -> None:
         """Complete the output: its pyramid, its metadata last. Nothing is written after it."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -88,10 +88,25 @@ class StoredLevels:
 
     def write_bytes(self, shape: Sequence[int]) -> int:
         """Return how much memory a `write` of data C(Z)YX takes at most, beside the data."""
-        size = self.frame.dtype.itemsize
-        # measured: a shard is held encoded, and noise does not shrink; threads encode a chunk each
-        chunk = prod(self._storage.chunks) * size
-        return prod(shape) * size * 5 // 4 + 2 * self._storage.threads * chunk
+        return self._encoding(prod(shape) * self.frame.dtype.itemsize)
+
+    def _encoding(self, size: int) -> int:
+        """Return how much memory it takes to write so many bytes, as measured.
+
+        A shard is held encoded, and noise does not shrink; threads encode a chunk each.
+        """
+        return size * 5 // 4 + 2 * self._storage.threads * prod(self._storage.chunks) * self.frame.dtype.itemsize
+
+    def build_bytes(self) -> int:
+        """Return how much memory `build` takes at most: a block, its encoded copy, and what threads halve."""
+        size, most = self.frame.dtype.itemsize, 0
+        for below, level in pairwise(self.levels):
+            block = prod(_within(self._unit(level), level.shape)) * size
+            chunk = prod(_within(self._array(below).chunks, below.shape))
+            piece = max(chunk, _PIECE * prod(level.step)) * size
+            # a piece is held as it is stored, as it is read, and halved
+            most = max(most, block + self._encoding(block) + 4 * self._storage.threads * min(piece, 4 * block))
+        return most
 
     def chunk_counts(self, number: int) -> list[int]:
         """Return the number of chunks of a level on each axis."""

@@ -12,6 +12,12 @@ from pathlib import Path
 
 _ZLIB_LEVEL = 6
 
+_AHEAD = 4
+"""Tiles per thread that are compressed before they are written."""
+
+TILES_HELD = 2 * _AHEAD + 6
+"""Tiles per thread in memory at most: compressed ones may be larger, others are on their way."""
+
 
 @dataclass(frozen=True)
 class TileCodec:
@@ -51,7 +57,7 @@ def encoded_tiles(chunks: Iterable[Path], codec: TileCodec, tile_bytes: int, thr
         pending: deque[Future[bytes]] = deque()
         for chunk in chunks:
             pending.append(pool.submit(tile, chunk))
-            if len(pending) > 4 * threads:
+            if len(pending) > _AHEAD * threads:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

@@ -1,9 +1,11 @@
 """Folders of patches: a file per patch, C (Z) Y X, named by its index."""
 
+import io
 import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
@@ -43,11 +45,15 @@ class FolderWriter:
 
 
 def _write_npy(path: Path, tile: NDArray[Any]) -> None:
-    with path.open("wb") as file:
-        npy_format.write_array(file, tile, allow_pickle=False)
+    tile = np.ascontiguousarray(tile)
+    with path.open("wb") as file:  # not by tofile, which does not say why it fails
+        npy_format.write_array_header_1_0(file, npy_format.header_data_from_array_1_0(tile))
+        file.write(tile.reshape(-1).view(np.uint8).data)
 
 
 def _write_tif(path: Path, tile: NDArray[Any]) -> None:
     import tifffile
 
-    tifffile.imwrite(path, tile, photometric="minisblack", metadata={"axes": "C" + spatial_axes(tile.ndim - 1)})
+    file = io.BytesIO()  # tifffile, too, writes a file without saying why it fails
+    tifffile.imwrite(file, tile, photometric="minisblack", metadata={"axes": "C" + spatial_axes(tile.ndim - 1)})
+    path.write_bytes(file.getbuffer())

@@ -16,10 +16,10 @@ import zarr
 from patchplan import open_image
 from patchplan.images.zarr.ome import parse_multiscale
 from patchplan.images.zarr.store import FolderStore, read_node
-from patchplan.stitching.canvases import CanvasOptions
+from patchplan.stitching.canvases import CanvasOptions, ome_tiff, open_canvas
 from patchplan.stitching.canvases.units import ngff_name, ome_symbol
 from tests.stitching.canvases.filling import expected, filled, pixels_of
-from tests.stitching.framing import Image
+from tests.stitching.framing import Image, framed
 
 OPTIONS = CanvasOptions(levels=3, token="plan")
 VOLUME: Image = ("TZCYX", (2, 5, 2, 41, 34), 3, False)
@@ -74,11 +74,12 @@ def test_our_own_reader_finds_axes_sizes_and_levels(tmp_path, case, kind):
     assert len(found.info.levels) == 3
 
 
-def test_ngff_zarr_opens_it(tmp_path, case):
+@pytest.mark.parametrize("ngff", ["0.4", "0.5"])
+def test_ngff_zarr_opens_it(tmp_path, case, ngff):
     image, facts = case
     path = tmp_path / "a.zarr"
     pixels = pixels_of(image[1], "uint16")
-    canvas = filled("ome-zarr", path, image, pixels, OPTIONS, **facts)
+    canvas = filled("ome-zarr", path, image, pixels, replace(OPTIONS, ngff=ngff), **facts)
     opened = ngff_zarr.from_ngff_zarr(path)
     frame, first = canvas.frame, opened.images[0]
     np.testing.assert_array_equal(np.asarray(first.data), expected(canvas, pixels, image))
@@ -147,6 +148,38 @@ def test_ome_tiff_says_what_tifffile_reads(tmp_path, case):
         size = canvas.frame.size_of(letter)
         assert found.get(f"PhysicalSize{letter}") == (None if size is None else str(size))
         assert found.get(f"PhysicalSize{letter}Unit") == (None if size is None else ome_symbol(facts["pixel_unit"]))
+
+
+@pytest.mark.parametrize("image", [VOLUME, IMAGES["colours"][0]], ids=["volume", "colours"])
+def test_a_large_ome_tiff_is_bigtiff(tmp_path, monkeypatch, image):
+    monkeypatch.setattr(ome_tiff, "_CLASSIC_LIMIT", 1)
+    path = tmp_path / "a.tif"
+    pixels = pixels_of(image[1], "uint8")
+    canvas = filled("ome-tiff", path, image, pixels, OPTIONS)
+    with tifffile.TiffFile(path) as file:
+        assert file.is_bigtiff
+        np.testing.assert_array_equal(file.series[0].asarray(), expected(canvas, pixels, image))
+        assert len(file.series[0].levels) == 3
+
+
+def test_names_that_xml_cannot_hold_are_cleaned(tmp_path):
+    for kind in ("ome-zarr", "ome-tiff"):
+        image = ("YX", (20, 20), 2, False)
+        canvas = filled(
+            kind, tmp_path / kind, image, pixels_of(image[1], "uint8"), CanvasOptions(), name="a\0\udcff\x1b"
+        )
+        assert canvas.frame.name == "a___"
+        assert open_image(tmp_path / kind).axes == "YX"
+
+
+def test_progress_of_a_tiff_counts_all_tiles_of_all_levels(tmp_path):
+    image: Image = ("CYX", (2, 40, 40), 2, False)
+    frame = framed(image, "ome-tiff")
+    canvas = open_canvas("ome-tiff", tmp_path / "a.tif", frame, CanvasOptions(chunks=(16, 16), levels=2), 1)
+    seen: list[tuple[str, int, int]] = []
+    canvas.finish(lambda *told: seen.append(told))
+    # 2 channels of 9 tiles, then of 4
+    assert seen == [("blocks of the pyramid", 1, 1), *(("tiles of the TIFF", n, 26) for n in range(1, 27))]
 
 
 def test_the_uuid_of_an_ome_tiff_follows_from_plan_options_and_image(tmp_path):
