@@ -212,7 +212,7 @@ def _tiles(tiles: Any, paths: Sequence[Path], prepared: Prepared, *, absent_chun
             threads=options.workers,
             cache_bytes=options.memory // 16,
         )
-    if hasattr(tiles, "tile"):
+    if hasattr(tiles, "tile") and not hasattr(tiles, "shape"):  # arrays of torch have a method of that name
         return ObjectTiles(tiles, index, ndim=ndim)
     return ArrayTiles(tiles, index, ndim=ndim)
 

@@ -26,6 +26,20 @@ def parse_memory(memory: str | int) -> int:
     return found
 
 
+def memory_text(n: int) -> str:
+    """Return bytes as text that `parse_memory` reads, at most rounded up.
+
+    Examples
+    --------
+    >>> memory_text(2_000_000_000), memory_text(453_100_000), memory_text(1_000)
+    ('2GB', '454MB', '1KB')
+    """
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("KB", 10**3)):
+        if n % size == 0 or (n >= size and unit != "GB"):
+            return f"{-(-n // size)}{unit}"
+    return str(n)
+
+
 def parse_workers(workers: int | None) -> int:
     """Return the number of threads; by default those that this process may run on, up to 8."""
     if workers is None:

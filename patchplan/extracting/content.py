@@ -10,6 +10,7 @@ import numpy as np
 from patchplan.core.specs import SpecTable
 from patchplan.errors import PlanError
 from patchplan.plans.epoch import EpochRows
+from patchplan.plans.plan import Plan
 from patchplan.tiles.protocol import TileForm
 from patchplan.tiles.writing.writer import batch_rows
 
@@ -83,10 +84,21 @@ def survey(rows: EpochRows, form_of: FormOf, uris: Sequence[str]) -> Content:
     if not len(index):
         raise PlanError(f"{rows.plan.path}: epoch {rows.epoch} has no patches; there is nothing to extract")
     counts: Counter[tuple[int, tuple[int, ...]]] = Counter()
-    for _, _, specs in rows.pieces():
-        counts.update(dict(_count(specs)))
+    if not rows.plan.header.rows:
+        counts.update(dict(_follow(rows.plan)))
+    else:
+        for _, _, specs in rows.pieces():
+            counts.update(dict(_count(specs)))
     largest = index[-1] if isinstance(index, range) else int(index.max())
     return Content(rows, dict(counts), largest, form_of, uris)
+
+
+def _follow(plan: Plan) -> Iterator[tuple[tuple[int, tuple[int, ...]], int]]:
+    """Count what follows from a header: all patches of an image have one size."""
+    for data_idx in range(len(plan.images)):
+        indices = plan.patching.get_patch_indices(data_idx)
+        if len(indices):
+            yield (data_idx, plan.patching.get_patch_spec(indices[0])["patch_size"]), len(indices)
 
 
 def _count(specs: SpecTable) -> Iterator[tuple[tuple[int, tuple[int, ...]], int]]:

@@ -1,6 +1,6 @@
 """Reading many patches at once: neighbours by one read, each chunk of the source about once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,11 +34,10 @@ class Cutter:
         ImageError
             If an image cannot be opened or read.
         """
-        form = self.sources.form(int(specs.data_idx[0]), specs.patch_size[0].tolist())
-        if len(specs) == 1:
-            return self._read(int(specs.data_idx[0]), int(specs.sample_idx[0]), specs.coords[0], specs.patch_size[0])[
-                np.newaxis
-            ]
+        first = specs[0]
+        if len(specs) == 1:  # which may be large, and needs no copy
+            return self._read(first["data_idx"], first["sample_idx"], first["coords"], first["patch_size"])[np.newaxis]
+        form = self.sources.form(first["data_idx"], first["patch_size"])
         patches = np.empty((len(specs), *form.shape), form.dtype)
         for rows in _by_sample(specs):
             data_idx, sample_idx = int(specs.data_idx[rows[0]]), int(specs.sample_idx[rows[0]])
@@ -56,8 +55,7 @@ class Cutter:
         max_pixels = BLOCK_BYTES // (source.dtype.itemsize * max(1, n_channels))
         return clusters(start, size, _chunk(source), max_pixels)
 
-    def _read(self, data_idx: int, sample_idx: int, start: Any, size: Any) -> NDArray[Any]:
-        start, size = (tuple(int(n) for n in values) for values in (start, size))
+    def _read(self, data_idx: int, sample_idx: int, start: Sequence[int], size: Sequence[int]) -> NDArray[Any]:
         return self.sources[data_idx].read(sample_idx, start, size, self.sources.channels, pad_mode=self.pad_mode)
 
 

@@ -90,7 +90,7 @@ class Sources:
 
     def open(self, images: Sequence[int], progress: Callable[[str, int, int], None] | None = None) -> None:
         """Open images now, so that one that is missing is noticed before work begins."""
-        for done, data_idx in enumerate(images, start=1):
+        for done, data_idx in enumerate([] if self._given else images, start=1):
             _ = self[data_idx]
             if progress is not None:
                 progress("images", done, len(images))
@@ -122,7 +122,9 @@ class Sources:
 def _fitting(plan: Plan, given: Sequence[ImageSource]) -> list[ImageSource]:
     """Return other images with the plan's spatial axes, or refuse."""
     if len(given) != len(plan.images):
-        raise ImageError(f"--from: found {len(given)} of the {len(plan.images)} images that {plan.path} has; each needs one")
+        raise ImageError(
+            f"--from: found {len(given)} for the {len(plan.images)} of {plan.path}; allowed: an image for each, none twice"
+        )
     sources = [source.with_ndim(plan.header.ndim) for source in given]
     letters = "S" + spatial_axes(plan.header.ndim)
     for source, planned in zip(sources, plan.images, strict=True):

@@ -19,6 +19,7 @@ from patchplan.patching.whole import WholeSamplePatching
 from patchplan.plans.epoch import EpochRows
 from patchplan.stitching.options import StitchOptions
 from patchplan.stitching.places import place_rows
+from patchplan.tiles.memory import ObjectTiles
 from patchplan.tiles.protocol import TileForm, Tiles
 
 MAX_BAD = 10_000
@@ -70,6 +71,7 @@ class Auditor:
     def __init__(self, rows: EpochRows, tiles: Tiles, options: StitchOptions) -> None:
         self.rows, self.tiles, self.options = rows, tiles, options
         self.plan = rows.plan
+        self._kept_only = False
         letters = spatial_axes(self.plan.header.ndim)
         self.axes = [
             [ScaledAxis(*one) for one in zip(letters, shape[2:], options.scale, strict=True)]
@@ -124,6 +126,7 @@ class Auditor:
         image.n_present += int(there.sum())
         full, kept = self.expected(data_idx, specs)
         image.largest = max(image.largest, int(full.prod(axis=1, dtype=np.float64).max(initial=1)))
+        self._expect(position, full, kept)
         forms = self.tiles.form_of[position]
         for number in np.unique(forms[readable]).tolist():
             form = self.tiles.forms[number]
@@ -139,10 +142,19 @@ class Auditor:
             if form.dtype != image.form.dtype or form.shape[0] != image.form.shape[0]:
                 fits = np.zeros_like(fits)
             wrong = np.flatnonzero(mine & ~fits)
-            found.bad_index = np.union1d(found.bad_index, index[wrong])
+            if len(wrong):
+                found.bad_index = np.union1d(found.bad_index, index[wrong])
             for row in wrong[: max(0, MAX_BAD - len(found.bad))].tolist():
                 why = _why(form, image.form, full[row], None if kept is None else kept[row])
                 found.bad.append((int(index[row]), why))
+
+    def _expect(self, position: IntArray, full: IntArray, kept: IntArray | None) -> None:
+        """Tell tiles that are made on demand which size they must have: as the first, all or kept parts only."""
+        if not isinstance(self.tiles, ObjectTiles):
+            return
+        if not position[0]:
+            self._kept_only = kept is not None and tuple(full[0].tolist()) != self.tiles.forms[0].shape[1:]
+        self.tiles.expect(position, kept if self._kept_only and kept is not None else full)
 
     def expected(self, data_idx: int, specs: SpecTable) -> tuple[IntArray, IntArray | None]:
         """Return the sizes (k, ndim) of whole tiles and, where the plan has them, of kept parts."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from patchplan.core.amounts import memory_text
 from patchplan.errors import ConfigError
 from patchplan.stitching.canvases.protocol import Canvas
 from patchplan.stitching.render import Renderer
@@ -42,19 +43,24 @@ class ImageWork:
         return out + sums + writing + renderer.tile_bytes(self.tile_pixels) + renderer.tiles.read_bytes()
 
     @property
-    def least(self) -> int:
+    def block_bytes(self) -> int:
         """The memory that one block takes."""
         return self.box_bytes([min(a, b) for a, b in zip(self.renderer.block, self.renderer.spatial, strict=True)])
 
 
-def check_memory(least: int, memory: int, workers: int) -> int:
-    """Return how many workers the memory is enough for; ConfigError if for none."""
+def check_memory(works: Sequence[ImageWork], memory: int, workers: int, part: int = 1) -> int:
+    """Return how many workers the memory is enough for; ConfigError if for none.
+
+    `part` says that only one part in so many is for computing.
+    """
+    block = max(1, *(work.block_bytes for work in works))
+    least = max(block, *(work.canvas.finish_bytes() for work in works)) * part
     if least > memory:
         raise ConfigError(
-            f"--memory: found {memory / 1e6:,.0f}MB; one block of the output and its tiles take {least / 1e6:,.0f}MB: "
-            f"give at least {-(-least // 10**6)}MB, or smaller --chunks or --shards"
+            f"--memory: found {memory_text(memory)}; one block of the output and its tiles take more: "
+            f"give at least {memory_text(least)}, or smaller --chunks or --shards"
         )
-    return min(workers, memory // least)
+    return max(1, min(workers, memory // (block * part)))
 
 
 def choose_box(work: ImageWork, n_samples: int, memory: int, workers: int) -> tuple[int, ...]:
@@ -108,9 +114,8 @@ class Run:
     """Computes and writes all boxes of several images."""
 
     def __init__(self, works: Sequence[ImageWork], memory: int, workers: int, progress: Progress | None) -> None:
-        least = max(work.least for work in works)
         self.works = works
-        self.workers = check_memory(least, memory, workers)
+        self.workers = check_memory(works, memory, workers)
         share = memory // self.workers
         self.boxes = [choose_box(work, work.canvas.frame.n_samples, share, self.workers) for work in works]
         self.filled = [0] * len(works)

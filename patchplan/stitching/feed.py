@@ -62,7 +62,7 @@ class ImageFeed:
         self.feed, self.output, self.canvas = feed, output, canvas
         job = feed.job
         self.work: ImageWork = job.assembly.work(output.data_idx, output.rules, canvas, feed.tiles, feed.scratch)
-        check_memory(self.work.least, job.assembly.options.memory // 2, 1)
+        check_memory([self.work], job.assembly.options.memory, 1, part=2)
         frame = canvas.frame
         self.blocks = Blocks(self.work.renderer.places, frame.n_samples, frame.spatial, canvas.block)
         self.filled = 0

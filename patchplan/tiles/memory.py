@@ -77,6 +77,12 @@ class ArrayTiles(_InMemory):
         if found_n != len(index):
             raise TilesError(f"the array given has {found_n} tiles; the plan has {len(index)}")
 
+    def read(self, positions: IntArray) -> Iterator[NDArray[Any]]:
+        """Yield each tile, without a step of Python for each where they are one array."""
+        if isinstance(self._tiles, np.ndarray) and self._tiles.dtype.isnative:
+            return map(self._tiles.__getitem__, positions.tolist())
+        return super().read(positions)
+
     def try_read(self, positions: IntArray) -> Iterator[NDArray[Any] | str]:
         """Yield each tile, a view where it is in memory and in native byte order."""
         native = [form.dtype for form in self.forms]
@@ -85,9 +91,10 @@ class ArrayTiles(_InMemory):
 
 
 class ObjectTiles(_InMemory):
-    """Tiles from an object's method `tile(index)`; all must have the form of the first.
+    """Tiles from an object's method `tile(index)`: channels and dtype must be those of the first.
 
-    The first is asked for at once to learn that form, each of them whenever it is needed.
+    The first is asked for at once, each of them whenever it is needed. Sizes are those of the first unless
+    `expect` says otherwise.
 
     Raises
     ------
@@ -102,16 +109,29 @@ class ObjectTiles(_InMemory):
             first = np.asarray(source.tile(int(index[0])))
             self.forms = (_form(first.shape, first.dtype, ndim, f"tile {index[0]}"),)
 
+    def expect(self, positions: IntArray, sizes: IntArray) -> None:
+        """Say which sizes (k, ndim) tiles must have, because nobody knows before they are made."""
+        first = self.forms[0]
+        for size in np.unique(sizes, axis=0).tolist():
+            form = TileForm((first.shape[0], *size), first.dtype)
+            if form not in self.forms:
+                self.forms = (*self.forms, form)
+            number = self.forms.index(form)
+            if number and not self.form_of.flags.writeable:
+                self.form_of = np.zeros(self.n, np.int32)
+            if number:
+                self.form_of[positions[(sizes == size).all(axis=1)]] = number
+
     def try_read(self, positions: IntArray) -> Iterator[NDArray[Any] | str]:
         """Yield each tile; one of another form is not read."""
         for position in positions:
             index = int(self.index[int(position)])
             tile = np.asarray(self._source.tile(index))
-            found, first = TileForm(tile.shape, tile.dtype.newbyteorder("=")), self.forms[0]
-            if found == first:
-                yield np.asarray(tile, first.dtype)
+            found, wanted = TileForm(tile.shape, tile.dtype.newbyteorder("=")), self.forms[int(self.form_of[position])]
+            if found == wanted:
+                yield np.asarray(tile, wanted.dtype)
             else:
-                yield f"{self.uris[0]}({index}) is {found}; the first tile is {first}"
+                yield f"{self.uris[0]}({index}) is {found}; allowed: {wanted}"
 
 
 def _has_numpy_dtype(array: Any) -> bool:

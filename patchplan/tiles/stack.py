@@ -23,6 +23,9 @@ from patchplan.tiles.rows import RowBatch, Rows, row_batches, rows_by_index
 
 AbsentChunks = Literal["missing", "zeros"]
 
+CHUNKS_AT_ONCE = 1024
+"""Chunks of `index` read in one go: there may be one per tile."""
+
 
 class ZarrTiles(Reading):
     """Tiles in rows of a Zarr array.
@@ -119,7 +122,7 @@ def open_zarr(
             "is a Zarr group, but no stack of tiles: it must have arrays `tiles` (N C (Z) Y X) and `index` (N); "
             "an array without index is given by its own path"
         )
-    indices = _indices(path, index, array_shape(tiles)[:1])
+    indices = _indices(path, index, array_shape(tiles)[:1], threads)
     pixels = _open_tiles(path, tiles, ndim, threads, cache_bytes)
     return ZarrTiles(path, "tiles", pixels, rows_by_index(indices, places), places.index, threads)
 
@@ -171,13 +174,19 @@ def _open_tiles(path: Path, node: Node, ndim: int, threads: int, cache_bytes: in
     return pixels
 
 
-def _indices(path: Path, node: Node, expected: tuple[int, ...]) -> IntArray:
+def _indices(path: Path, node: Node, expected: tuple[int, ...], threads: int) -> IntArray:
     """Return the index of each row."""
     shape = array_shape(node)
     if shape != expected:
         raise TilesError(f"{path}: `index` has shape {shape}, `tiles` has {expected[0]:,} rows; there must be one each")
     check_dtype(node)
-    pixels = open_pixels(path, node.path, version=node.version, threads=1)
+    pixels = open_pixels(path, node.path, version=node.version, threads=threads)
     if pixels.dtype.kind not in "iu":
         raise TilesError(f"{path}: `index` has dtype {pixels.dtype}; allowed are integers")
-    return pixels.read((slice(0, shape[0]),)).astype(np.int64)
+    found = np.empty(shape[0], np.int64)
+    step = CHUNKS_AT_ONCE * pixels.chunks[0]
+    for start in range(0, len(found), step):
+        piece = slice(start, min(start + step, len(found)))
+        found[piece] = pixels.read((piece,))
+    pixels.close()
+    return found

@@ -1,9 +1,10 @@
-"""Stitching against bare loops, in one run. Run: python -m tests.benchmarks.bench_stitch crop|zarr|tiff|memory|scaling.
+"""Stitching against bare loops, in one run. Run: python -m tests.benchmarks.bench_stitch, with names of some or none.
 
 crop     into a fresh array, against slice assignments into a fresh array; one thread
 zarr     16384 x 16384 from a stack on disk, against a loop that fills whole bands and writes each once with tensorstore
 tiff     to OME-TIFF, against the Zarr path and tifffile writing the ready array; same codec and threads
 memory   65,536 x 65,536 from 10^6 tiles with --memory 512MB: anonymous memory seen from outside
+stream   the same for a Stitcher and tiles in random order
 scaling  time per tile, for more and more tiles
 """
 
@@ -134,6 +135,33 @@ def bench_memory(folder: Path) -> None:
             )
 
 
+STREAM = """
+import sys
+import numpy as np
+import patchplan
+
+plan = patchplan.open_plan(sys.argv[1])
+order = np.random.default_rng(0).permutation(plan.n_patches)
+noise = np.random.default_rng(1).normal(0, 1, (1, 256, 256)).astype("f4")
+with patchplan.Stitcher(plan, sys.argv[2], memory="512MB", workers=2, overwrite=True) as stitcher:
+    for index in order:
+        stitcher.add(index, noise + np.float32(index))
+"""
+
+
+def bench_stream(folder: Path) -> None:
+    """The same for a Stitcher whose tiles come in random order: nearly all of them wait on the disk."""
+    own = 0
+    for side in (300, 16_384):
+        plan = square_plan(folder, side, tiled(256, 64))
+        peak, seconds = peak_anonymous([sys.executable, "-c", STREAM, str(plan.path), str(folder / "out.zarr")])
+        own = own or peak
+        print(
+            f"Stitcher, {plan.n_patches:,} tiles of 256 in random order: {seconds:.1f} s, anonymous memory beyond the "
+            f"program's own {(peak - own) / 1e6:.0f} MB (to reach: 512)"
+        )
+
+
 def stitch_command(plan: patchplan.Plan, stack: Path, output: Path, blend: str) -> list[str]:
     """Return the whole command."""
     options = ("--memory", "512MB", "--workers", str(THREADS), "--blend", blend, "--overwrite", "--quiet")
@@ -179,6 +207,7 @@ BENCHES = {
     "zarr": bench_zarr,
     "tiff": bench_tiff,
     "memory": bench_memory,
+    "stream": bench_stream,
     "scaling": bench_scaling,
 }
 

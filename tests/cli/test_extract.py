@@ -44,18 +44,19 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(made: Path, tmp_path: Path) -> Path:
     """A copy of what is made."""
-    return shutil.copytree(made, tmp_path / "folder")
+    copied: Path = shutil.copytree(made, tmp_path / "folder")
+    return copied
 
 
 def refused(folder: Path, *args: str | Path) -> str:
     """Run, expect one line and exit code 2, and nothing new in the folder."""
     before = listing(folder)
-    code, out, err = run("extract", *args, cwd=folder)
-    assert (code, out) == (2, ""), err
-    assert err.startswith("error: ")
-    assert err.count("\n") == 1
+    done = run("extract", *args, cwd=folder)
+    assert (done.code, done.out) == (2, ""), done.err
+    assert done.err.startswith("error: ")
+    assert done.err.count("\n") == 1
     assert listing(folder) == before
-    return err
+    return done.err
 
 
 @pytest.mark.parametrize("kind", OUTS)
@@ -171,7 +172,7 @@ REFUSALS = {
     "little memory": (("p.csv", "--memory", "1KB", "-o", "out"), "MB are needed"),
     "workers": (("p.csv", "--workers", "0", "-o", "out"), "--workers: found 0"),
     "folder": (("p.csv", "-o", "none/out"), "the folder none does not exist"),
-    "too few": (("p.csv", "--from", "masks/0.npy", "-o", "out"), "--from: found 1 of the 2 images that p.csv has"),
+    "too few": (("p.csv", "--from", "masks/0.npy", "-o", "out"), "--from: found 1 for the 2 of p.csv; allowed: an image for each"),
     "shape": (
         ("p.csv", "--from", "1.npy", "--from", "0.npy", "-o", "out"),
         "--from: 1.npy (S 1, Y 80, X 70) does not fit image 0 of the plan, 0.npy (S 1, Y 60, X 70)",

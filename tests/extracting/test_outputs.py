@@ -160,3 +160,15 @@ def test_the_result_is_data(plan, tmp_path):
     assert set(json.loads(result.model_dump_json())) == {
         *("out", "kind", "format", "n_patches", "shape", "dtype", "epoch", "bytes", "empty", "notes")
     }
+
+
+def test_what_a_plan_without_rows_asks_for_is_known_at_once(tmp_path):
+    """Ten thousand million tiles, counted by arithmetic."""
+    np.lib.format.open_memmap(tmp_path / "a.npy", "w+", np.uint8, (100_000, 100_000))
+    patching = {"name": "tiled", "patch_size": 2, "overlaps": 1}
+    patchplan.plan(tmp_path / "a.npy", tmp_path / "p.json", patching=patching, rows=False)
+    result = patchplan.extract(tmp_path / "p.json", dry_run=True)
+    assert (result.n_patches, result.bytes) == (99_999**2, 4 * 99_999**2)
+    result = patchplan.extract(tmp_path / "p.json", tmp_path / "e.zarr", empty=True, channels_out=1, dtype="u1")
+    assert result.n_patches == 99_999**2
+    assert zarr.open_array(tmp_path / "e.zarr" / "tiles", mode="r").shape == (99_999**2, 1, 2, 2)

@@ -59,7 +59,7 @@ def test_rows_of_an_epoch_in_the_order_of_the_plan(tmp_path):
     patchplan.plan(image, tmp_path / "p.parquet", patching=patching, epochs=2)
     plan = patchplan.open_plan(tmp_path / "p.parquet")
     found = [data for _, data, _ in patchplan.read_patches(plan, 10, epoch=1)]
-    assert_same(np.concatenate(found), one_by_one(plan, epoch=1))
+    assert_same(list(np.concatenate(found)), one_by_one(plan, epoch=1))
 
 
 @pytest.mark.parametrize(

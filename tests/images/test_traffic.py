@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from patchplan.images import open_image
 from patchplan.images.zarr import traffic
+from patchplan.images.zarr.plain import PlainPixels
 from patchplan.images.zarr.traffic import Pixels, open_pixels
 
 DTYPES = ["?", "i1", "u1", ">u2", "i4", ">i8", "u8", "f2", "f4", ">f4", "f8", "c8", "c16"]
@@ -28,7 +29,7 @@ def _data(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
 def _open(path: Path, library: str, version: int = 3, **how: Any) -> Pixels:
     """Open with one library for certain."""
     if library == "zarr":
-        return traffic._PlainPixels(path, "", version, how.get("write", False))
+        return PlainPixels(path, "", version, how.get("write", False))
     pixels = open_pixels(path, version=version, threads=2, **how)
     assert isinstance(pixels, traffic._TensorPixels)
     return pixels
@@ -80,7 +81,7 @@ def test_what_tensorstore_cannot_open_is_read_by_zarr(tmp_path: Path) -> None:
     (path / ".zarray").write_text(json.dumps(document))
     zarr.open_array(path, mode="r+")[...] = data
     pixels = open_pixels(path, version=2, threads=1)
-    assert isinstance(pixels, traffic._PlainPixels)
+    assert isinstance(pixels, PlainPixels)
     np.testing.assert_array_equal(pixels.read((slice(3, 9), slice(0, 30))), data[3:9])
 
 

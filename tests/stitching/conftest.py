@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.stitching.making import Array, grid, plan_pixels
+from patchplan.plans.plan import Plan
+from tests.stitching.making import Array, grid, pixels_of, plan_pixels
 
 
 @pytest.fixture(scope="module")
@@ -16,3 +17,15 @@ def case(tmp_path_factory) -> tuple[Any, Array]:
     rng = np.random.default_rng(0)
     tiles = rng.normal(0, 1, (plan.n_patches, 3, 40, 37)).astype("f4")
     return plan, tiles
+
+
+@pytest.fixture
+def pixels() -> Array:
+    """An image of 12 tiles."""
+    return pixels_of((30, 40), "u2")
+
+
+@pytest.fixture
+def plan(tmp_path, pixels) -> Plan:
+    """A plan of it, in a folder that is otherwise empty."""
+    return plan_pixels(tmp_path, pixels, "YX", grid(13, 3))

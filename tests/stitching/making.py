@@ -11,6 +11,7 @@ import zarr
 from numpy.typing import NDArray
 
 import patchplan
+from patchplan.core.specs import is_tile_specs
 from patchplan.images import ImageSource
 from patchplan.plans.plan import Plan, open_plan
 
@@ -64,6 +65,16 @@ def cut(plan: Plan, epoch: int = 0) -> list[Array]:
     sources = [plan.open_image(data_idx) for data_idx in range(len(plan.images))]
     specs = plan.epoch(epoch).specs()
     return [sources[s["data_idx"]].read(s["sample_idx"], s["coords"], s["patch_size"]) for s in specs]
+
+
+def kept_parts(plan: Plan) -> list[Array]:
+    """Cut every patch, and of each what the plan keeps."""
+    kept = []
+    for tile, spec in zip(cut(plan), plan.specs(), strict=True):
+        assert is_tile_specs(spec)
+        box = (slice(start, start + n) for start, n in zip(spec["crop_coords"], spec["crop_size"], strict=True))
+        kept.append(tile[(slice(None), *box)])
+    return kept
 
 
 @dataclass

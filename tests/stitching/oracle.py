@@ -168,7 +168,8 @@ def _reduce(values: Array, dtype: np.dtype[Any], reduce: str) -> tuple[Array, np
 def cast(values: Array, dtype: np.dtype[Any]) -> Array:
     """Round half to even and clip where integers are asked for; else a plain cast."""
     if dtype.kind not in "biu" or values.dtype == dtype:
-        return values.astype(dtype)
+        with np.errstate(over="ignore"):  # what float16 cannot hold becomes infinite
+            return values.astype(dtype)
     low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
     whole = values if values.dtype.kind in "biu" else np.rint(values)
     return np.array([min(max(int(v), low), high) for v in whole.ravel()], dtype).reshape(values.shape)

@@ -15,6 +15,7 @@ from tests.stitching.making import (
     Array,
     cut,
     grid,
+    kept_parts,
     pixels_of,
     plan_of,
     plan_pixels,
@@ -111,26 +112,66 @@ def test_a_stitcher_returns_arrays_where_no_output_is_named(case):
     np.testing.assert_array_equal(result.arrays[0], patchplan.stitch(plan, tiles).arrays[0])
 
 
-@pytest.mark.parametrize("output", [None, "out.zarr", "out.ome.tif", "out.npy"])
-def test_tiles_that_do_not_fit_into_memory_wait_on_the_disk(tmp_path, output):
-    """40 MB of tiles in an order in which no block is complete before the last rows come; 4 MB of memory."""
-    plan = plan_pixels(tmp_path, np.zeros((1500, 1600), "u1"), "YX", grid(96, 32))
+@pytest.mark.parametrize(
+    ("output", "memory", "side"),
+    [(None, "16MB", 1500), ("out.npy", "16MB", 1500), ("out.zarr", "96MB", 3000), ("out.ome.tif", "96MB", 3000)],
+)
+def test_tiles_that_do_not_fit_into_memory_wait_on_the_disk(tmp_path, output, memory, side):
+    """Column after column, so that no row of blocks is complete before the last; twice as many tiles as memory."""
+    plan = plan_pixels(tmp_path, np.zeros((side, side + 100), "u1"), "YX", grid(96, 32))
     tiles = np.random.default_rng(1).normal(0, 1, (plan.n_patches, 1, 96, 96)).astype("f4")
-    order = np.arange(plan.n_patches).reshape(-1, 25).T.ravel()
-    batches = [(order[start : start + 40], tiles[order[start : start + 40]]) for start in range(0, len(order), 40)]
-    options: dict[str, Any] = {"blend": "linear"} | ({} if output in (None, "out.npy") else {"chunks": 128})
+    down = -(-(side - 32) // 64)
+    order = np.arange(plan.n_patches).reshape(down, -1).T.ravel()
+    batches = ((order[start : start + 40], tiles[order[start : start + 40]]) for start in range(0, len(order), 40))
     wanted = patchplan.stitch(plan, tiles, blend="linear").arrays[0]
     before = files_of(tmp_path)
     place = None if output is None else tmp_path / output
-    memory = {"out.npy": "40MB", None: "40MB"}.get(output, "8MB")
-    result = feed(plan, place, batches, memory=memory, **options)
-    found = result.arrays[0] if place is None else None
-    if place is not None:
-        with patchplan.open_image(place, axes=None if output != "out.npy" else "YX") as image:
-            found = image.read(0, (0, 0), (1500, 1600))[0]
+    result = feed(plan, place, batches, blend="linear", memory=memory, levels=1)
+    if place is None:
+        found = result.arrays[0]
+    else:
+        with patchplan.open_image(place, axes="YX" if output == "out.npy" else None) as image:
+            found = image.read(0, (0, 0), wanted.shape)[0]
     np.testing.assert_array_equal(found, wanted)
     left = set(files_of(tmp_path)) - set(before)
     assert all(name.split("/")[0] == output for name in left), "what waited is gone"
+
+
+@pytest.mark.parametrize(
+    ("size", "options"),
+    [
+        ((8, 8), {"margin": 1}),
+        ((20, 5), {"scale": [2, "1/2"], "blend": "gaussian"}),
+        ((10, 10), {"reduce": "argmax", "blend": "hann"}),
+        ((10, 10), {"reduce": "softmax"}),
+        ((10, 10), {"dtype": "uint8", "blend": "cosine"}),
+    ],
+    ids=["margin", "scale", "argmax", "softmax", "dtype"],
+)
+def test_every_option_means_the_same_as_for_stitch(tmp_path, size, options):
+    plan = plan_pixels(tmp_path, np.zeros((30, 26), "u1"), "YX", {**grid(10, 4), "multiple_of": 2})
+    tiles = np.random.default_rng(0).normal(100, 90, (plan.n_patches, 3, *size)).astype("f4")
+    order = np.random.default_rng(1).permutation(plan.n_patches)
+    result = feed(plan, None, [(order, tiles[order])], **options)
+    wanted = patchplan.stitch(plan, tiles, **options)
+    same(result.arrays[0], wanted.arrays[0])
+    assert result.model_dump(exclude={"plan"}) == wanted.model_dump(exclude={"plan"})
+
+
+def test_tiles_of_the_kept_parts_only(tmp_path):
+    pixels = pixels_of((30, 26), "u2")
+    plan = plan_pixels(tmp_path, pixels, "YX", grid(10, 4))
+    same(feed(plan, None, enumerate(kept_parts(plan))).arrays[0], pixels)
+
+
+def test_memory_below_the_minimum_is_refused_naming_what_was_asked_and_the_minimum_works(case, tmp_path):
+    plan, tiles = case
+    batches = [(range(plan.n_patches), tiles)]
+    with pytest.raises(ConfigError, match=r"--memory: found 1KB; .* at least") as error:
+        feed(plan, tmp_path / "out.zarr", batches, memory="1KB", chunks=64, shards=128)
+    assert not list(tmp_path.iterdir())
+    least = str(error.value).split("at least ")[1].split(",")[0]
+    feed(plan, tmp_path / "out.zarr", batches, memory=least, chunks=64, shards=128)
 
 
 def test_one_tile_at_a_time_by_its_index(tmp_path):

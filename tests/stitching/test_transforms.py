@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import patchplan
 from patchplan.errors import ConfigError, PatchplanError, TilesError
-from tests.stitching.making import Array, Tiles, cut, grid, pixels_of, plan_pixels, write_folder
+from tests.stitching.making import Array, Tiles, grid, kept_parts, pixels_of, plan_pixels, write_folder
 from tests.stitching.oracle import BLENDS, stitch_slowly
 from tests.stitching.test_blends import close, data_order
 
@@ -74,10 +74,7 @@ def test_tiles_of_the_kept_parts_only(tmp_path, blend, kind):
     """They are recognised by their size; they nowhere overlap, so that every blend gives the same."""
     pixels = pixels_of((30, 26), "u2")
     plan = plan_pixels(tmp_path, pixels, "YX", grid(10, 4))
-    kept = []
-    for tile, spec in zip(cut(plan), plan.specs(), strict=True):
-        box = (slice(start, start + n) for start, n in zip(spec["crop_coords"], spec["crop_size"], strict=True))  # type: ignore[typeddict-item]
-        kept.append(tile[(slice(None), *box)])
+    kept = kept_parts(plan)
     tiles = Tiles(kept) if kind == "object" else write_folder(tmp_path / "kept", kept)
     np.testing.assert_array_equal(patchplan.stitch(plan, tiles, blend=blend).arrays[0], pixels)
 

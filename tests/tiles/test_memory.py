@@ -69,9 +69,7 @@ def test_object_is_asked_by_index() -> None:
 
 def test_object_with_a_tile_of_another_form() -> None:
     tiles = ObjectTiles(Made(odd=np.zeros((1, 3, 3))), np.array([10, 20, 30]), ndim=2)
-    with pytest.raises(
-        AuditError, match=r"tile 20: Made\.tile\(20\) is 1 x 3 x 3 float64; the first tile is 1 x 3 x 4"
-    ):
+    with pytest.raises(AuditError, match=r"tile 20: Made\.tile\(20\) is 1 x 3 x 3 float64; allowed: 1 x 3 x 4"):
         read_all(tiles)
 
 

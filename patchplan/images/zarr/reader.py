@@ -13,8 +13,9 @@ from patchplan.images.boundary import RefusedError, one_line
 from patchplan.images.layout import Box
 from patchplan.images.limits import CACHE_BYTES, FREE_BYTES, check_chunk, check_region
 from patchplan.images.reading import Reader
+from patchplan.images.zarr.plain import open_with_zarr
 from patchplan.images.zarr.store import FolderStore, Node, Store, ZipFileStore, array_shape, chunk_keys, read_node
-from patchplan.images.zarr.traffic import open_pixels, open_with_zarr
+from patchplan.images.zarr.traffic import open_pixels
 
 THREADS = min(8, os.cpu_count() or 1)
 

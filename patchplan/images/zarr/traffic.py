@@ -10,22 +10,19 @@ import os
 import re
 import sys
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache, cached_property
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from zarr import Array
-
-Box = tuple[slice, ...]
+from patchplan.images.layout import Box
+from patchplan.images.zarr.plain import PlainPixels
 
 
 class Pixels(Protocol):
@@ -96,7 +93,7 @@ def open_pixels(
             return _TensorPixels(root, path, version, threads, cache_bytes, write)
         except (ValueError, OSError, UnicodeError, NotImplementedError):
             pass  # zarr-python may know better, and if not, it says what is wrong
-    return _PlainPixels(root, path, version, write)
+    return PlainPixels(root, path, version, write)
 
 
 _PENDING: "WeakSet[_Pending]" = WeakSet()
@@ -162,9 +159,9 @@ class _TensorPixels:
         return any(codec["name"] == "sharding_indexed" for codec in codecs)
 
     @cached_property
-    def _plain(self) -> "_PlainPixels":
+    def _plain(self) -> "PlainPixels":
         """The same array for a forked process."""
-        return _PlainPixels(*self._where)
+        return PlainPixels(*self._where)
 
     def read(self, box: Box) -> NDArray[Any]:
         return self.read_soon(box)()
@@ -242,55 +239,3 @@ def _plain_error(error: Exception, folder: str) -> Exception:
         if number is not None:
             return OSError(number, os.strerror(number))
     return type(error)(" ".join(text.split()))
-
-
-class _PlainPixels:
-    def __init__(self, root: Path, path: str, version: int, write: bool) -> None:
-        self._array = open_with_zarr(root, path, version, write=write)
-        self.shape: tuple[int, ...] = tuple(self._array.shape)
-        self.dtype: np.dtype[Any] = np.dtype(self._array.dtype).newbyteorder("=")
-        self.chunks: tuple[int, ...] = tuple(self._array.chunks)
-        self.shards: tuple[int, ...] | None = None if self._array.shards is None else tuple(self._array.shards)
-
-    def read(self, box: Box) -> NDArray[Any]:
-        quiet()
-        return np.array(self._array[box], dtype=self.dtype, order="C")
-
-    def read_soon(self, box: Box) -> Callable[[], NDArray[Any]]:
-        return lambda: self.read(box)
-
-    def write(self, box: Box, block: NDArray[Any]) -> None:
-        quiet()
-        self._array[box] = block
-
-    def close(self) -> None:
-        self._array.store.close()
-
-
-_HARMLESS = (
-    "Numcodecs codecs are not|Combining a `sharding_indexed`|Both zarr.json|Found an empty list of filters"
-    "|Codec '.*' not configured"
-)
-"""Warnings of zarr about how a store was written, which its reader cannot mend."""
-
-
-def quiet() -> None:
-    """Ignore zarr's harmless warnings.
-
-    `warnings.catch_warnings` would swap the filters of all threads; a filter for these messages only, put
-    in once (and again where a test harness took it out), changes nothing for others.
-    """
-    from zarr.errors import ZarrUserWarning
-
-    if not any(entry[0] == "ignore" and entry[2] is ZarrUserWarning for entry in warnings.filters):
-        warnings.filterwarnings("ignore", _HARMLESS, ZarrUserWarning)
-
-
-def open_with_zarr(root: Path | str, path: str, version: int, write: bool = False) -> "Array[Any]":
-    """Open an array of a folder or zip file with zarr-python."""
-    import zarr
-    from zarr.storage import LocalStore, ZipStore
-
-    quiet()
-    store = ZipStore(root, mode="r") if Path(root).is_file() else LocalStore(root, read_only=not write)
-    return zarr.open_array(store, path=path, mode="r+" if write else "r", zarr_format=2 if version == 2 else 3)

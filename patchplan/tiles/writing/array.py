@@ -16,36 +16,24 @@ class ArrayWriter:
     """Writes rows into a new `.npy` file, anywhere in it."""
 
     def __init__(self, path: Path, n: int, form: TileForm) -> None:
-        """Write the header, and take the space on the disk where the system can: what is full says so now."""
+        """Write the header, and take the space on the disk where the system can: a full one says so now."""
+        self._path = path
+        self._row = form.nbytes
         shape = (n, *form.shape)
         with path.open("wb") as file:
             described = {"shape": shape, "fortran_order": False, "descr": npy_format.dtype_to_descr(form.dtype)}
             npy_format.write_array_header_1_0(file, described)
             self._offset = file.tell()
-        self._row = form.nbytes
-        self._handle = os.open(path, os.O_RDWR)
-        try:
-            _take_space(self._handle, self._offset + n * self._row)
-        except BaseException:
-            os.close(self._handle)
-            raise
+            file.truncate(self._offset + n * self._row)
+            if n and hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), self._offset, n * self._row)
 
     def write(self, start: int, index: IntArray, tiles: NDArray[Any]) -> None:
         """Write rows at their place; their indices follow from the plan."""
         del index
-        left = memoryview(np.ascontiguousarray(tiles).reshape(-1).view(np.uint8).data)
-        place = self._offset + start * self._row
-        while left:  # the system takes at most 2 GB at a time
-            done = os.pwrite(self._handle, left, place)
-            left, place = left[done:], place + done
+        with self._path.open("r+b") as file:  # a place in the file for each thread
+            file.seek(self._offset + start * self._row)
+            file.write(np.ascontiguousarray(tiles).reshape(-1).view(np.uint8).data)
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self._handle)
-
-
-def _take_space(handle: int, n_bytes: int) -> None:
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(handle, 0, n_bytes)
-    else:
-        os.truncate(handle, n_bytes)
+        """Nothing is left to do."""

@@ -1,0 +1,72 @@
+"""Zarr arrays through zarr-python: their metadata, and pixels where tensorstore cannot help."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from patchplan.images.layout import Box
+
+if TYPE_CHECKING:
+    from zarr import Array
+
+
+_HARMLESS = (
+    "Numcodecs codecs are not|Combining a `sharding_indexed`|Both zarr.json|Found an empty list of filters"
+    "|Codec '.*' not configured"
+)
+"""Warnings of zarr about how a store was written, which its reader cannot mend."""
+
+
+def _quiet() -> None:
+    """Ignore zarr's harmless warnings.
+
+    `warnings.catch_warnings` would swap the filters of all threads; a filter for these messages only, put
+    in once (and again where a test harness took it out), changes nothing for others.
+    """
+    from zarr.errors import ZarrUserWarning
+
+    if not any(entry[0] == "ignore" and entry[2] is ZarrUserWarning for entry in warnings.filters):
+        warnings.filterwarnings("ignore", _HARMLESS, ZarrUserWarning)
+
+
+def open_with_zarr(root: Path | str, path: str, version: int, write: bool = False) -> "Array[Any]":
+    """Open an array of a folder or zip file with zarr-python."""
+    import zarr
+    from zarr.storage import LocalStore, ZipStore
+
+    _quiet()
+    store = ZipStore(root, mode="r") if Path(root).is_file() else LocalStore(root, read_only=not write)
+    return zarr.open_array(store, path=path, mode="r+" if write else "r", zarr_format=2 if version == 2 else 3)
+
+
+class PlainPixels:
+    """An open array; see `traffic.Pixels`."""
+
+    def __init__(self, root: Path, path: str, version: int, write: bool) -> None:
+        self._array = open_with_zarr(root, path, version, write=write)
+        self.shape: tuple[int, ...] = tuple(self._array.shape)
+        self.dtype: np.dtype[Any] = np.dtype(self._array.dtype).newbyteorder("=")
+        self.chunks: tuple[int, ...] = tuple(self._array.chunks)
+        self.shards: tuple[int, ...] | None = None if self._array.shards is None else tuple(self._array.shards)
+
+    def read(self, box: Box) -> NDArray[Any]:
+        """Return the pixels of a box."""
+        _quiet()
+        return np.array(self._array[box], dtype=self.dtype, order="C")
+
+    def read_soon(self, box: Box) -> Callable[[], NDArray[Any]]:
+        """Return what reads a box."""
+        return lambda: self.read(box)
+
+    def write(self, box: Box, block: NDArray[Any]) -> None:
+        """Write a box."""
+        _quiet()
+        self._array[box] = block
+
+    def close(self) -> None:
+        """Let go of the array."""
+        self._array.store.close()
