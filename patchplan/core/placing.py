@@ -8,7 +8,8 @@
 All are pixels of the output. An output of `scale` 1/2 has half as many, rounded up.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -124,7 +125,10 @@ def place(axis: ScaledAxis, coords: IntArray, patch: IntArray, margin: int, kept
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Tiles in an output: `index` and `position` (k,), the others (k, ndim) as in `Places`; ordered by index."""
+    """Tiles in an output: `index` and `position` (k,), the others (k, ndim) as in `Places`; ordered by index.
+
+    `grid` is how many tiles there are along each axis, where they are all those of a part of a grid.
+    """
 
     index: IntArray
     position: IntArray
@@ -133,10 +137,25 @@ class Placed:
     origin: IntArray
     start: IntArray
     stop: IntArray
+    grid: tuple[int, ...] | None = None
+
+    @classmethod
+    def of(
+        cls, index: IntArray, position: IntArray, columns: Sequence[IntArray], grid: tuple[int, ...] | None = None
+    ) -> "Placed":
+        """Return tiles with the columns `read`, `length`, `origin`, `start`, `stop`."""
+        read, length, origin, start, stop = columns
+        return cls(index, position, read, length, origin, start, stop, grid)
 
     def __len__(self) -> int:
         return len(self.index)
 
-    def where(self, chosen: NDArray[np.bool_] | IntArray) -> "Placed":
+    def where(self, chosen: NDArray[np.bool_]) -> "Placed":
         """Return some of the tiles."""
-        return Placed(*(getattr(self, one.name)[chosen] for one in fields(self)))
+        columns = (self.read, self.length, self.origin, self.start, self.stop)
+        return Placed.of(self.index[chosen], self.position[chosen], [column[chosen] for column in columns])
+
+    def along(self, values: IntArray, axis: int) -> IntArray:
+        """Return the values (k, ndim) of a grid that differ along one axis, in order."""
+        first = tuple(slice(None) if i == axis else 0 for i in range(values.shape[1]))
+        return values.reshape(*(self.grid or ()), values.shape[1])[(*first, axis)]

@@ -123,7 +123,8 @@ def _fitting(plan: Plan, given: Sequence[ImageSource]) -> list[ImageSource]:
     """Return other images with the plan's spatial axes, or refuse."""
     if len(given) != len(plan.images):
         raise ImageError(
-            f"--from: found {len(given)} for the {len(plan.images)} of {plan.path}; allowed: an image for each, none twice"
+            f"--from: found {len(given)} for the {len(plan.images)} of {plan.path}; allowed: an image for each, "
+            "none twice"
         )
     sources = [source.with_ndim(plan.header.ndim) for source in given]
     letters = "S" + spatial_axes(plan.header.ndim)

@@ -10,12 +10,12 @@ import pyarrow as pa
 from patchplan.core.offsets import check_range
 from patchplan.core.specs import IntArray, SpecTable
 from patchplan.errors import PlanError
-from patchplan.plans.tables.columns import split_rows, to_specs
+from patchplan.plans.tables.columns import to_specs
 
 if TYPE_CHECKING:
     from patchplan.plans.plan import Plan
 
-PIECE_ROWS = 1 << 16
+PIECE_ROWS = 1 << 14
 
 
 class EpochRows:
@@ -64,9 +64,25 @@ class EpochRows:
 
     def pieces(self, size: int = PIECE_ROWS) -> Iterator[tuple[int, IntArray, SpecTable]]:
         """Yield all rows in pieces of at most `size`: position of the first, indices, specs."""
-        for start, stop in split_rows(0, self.n, size):
-            table = self.table(start, stop)
-            yield start, table.column("index").to_numpy(), to_specs(table)
+        at = 0
+        for table in self.tables(size):
+            yield at, table.column("index").to_numpy(), to_specs(table)
+            at += len(table)
+        pa.default_memory_pool().release_unused()
+
+    def tables(self, size: int = PIECE_ROWS) -> Iterator[pa.Table]:
+        """Yield all rows in pieces of at most `size`, as flat columns."""
+        if not self.n:
+            return
+        row = int(self._rows[0])
+        for table in self.plan.batches(size, row, int(self._rows[-1]) + 1):
+            begin, row = row, row + len(table)
+            if not isinstance(self._rows, range):
+                first, last = np.searchsorted(self._rows, [begin, row])
+                table = table.take(pa.array(self._rows[first:last] - begin))  # noqa: PLW2901 - those of the epoch
+            self._check(table)
+            if len(table):
+                yield table
 
     def table(self, start: int, stop: int) -> pa.Table:
         """Return the rows at positions [start, stop) as flat columns."""
@@ -76,9 +92,12 @@ class EpochRows:
         table = self.plan.table(first, last + 1)
         if last + 1 - first > stop - start:
             table = table.take(pa.array(np.asarray(self._rows[start:stop]) - first))
-        if "epoch" in table.schema.names and not np.all(table.column("epoch").to_numpy() == self.epoch):
-            raise PlanError(f"{self.plan.path}: rows {first} to {last} should be of epoch {self.epoch}, but are not")
+        self._check(table)
         return table
+
+    def _check(self, table: pa.Table) -> None:
+        if "epoch" in table.schema.names and not np.all(table.column("epoch").to_numpy() == self.epoch):
+            raise PlanError(f"{self.plan.path}: its rows are not in the order of their epochs, as its header says")
 
 
 def _rows_of(plan: "Plan", epoch: int) -> range | IntArray:

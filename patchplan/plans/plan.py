@@ -131,11 +131,12 @@ class Plan:
         """Return the rows [start, stop) as specs."""
         return to_specs(self.table(start, stop))
 
-    def batches(self, size: int = BATCH_ROWS) -> Iterator[pa.Table]:
-        """Return all rows in pieces of at most `size`."""
+    def batches(self, size: int = BATCH_ROWS, start: int = 0, stop: int | None = None) -> Iterator[pa.Table]:
+        """Return the rows [start, stop), all by default, in pieces of at most `size`."""
+        start, stop = check_range(start, stop, self.n_rows)
         if not self.header.rows:
-            return (self.table(start, stop) for start, stop in split_rows(0, self.n_rows, size))
-        pieces = self._rows.pieces(size, self.schema)
+            return (self.table(begin, end) for begin, end in split_rows(start, stop, size))
+        pieces = self._rows.pieces(size, self.schema, start, stop)
         return (check_rows(piece, self.data_shapes, str(self.path)) for piece in pieces)
 
     def epoch(self, epoch: int = 0) -> EpochRows:

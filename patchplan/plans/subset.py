@@ -25,12 +25,12 @@ def write_subset(rows: EpochRows, positions: IntArray, path: Path, *, overwrite:
     OutputError
         If the file exists already or cannot be written.
     """
-    tables = [
-        rows.table(start, start + len(index)).take(pa.array(chosen))
-        for start, index, _ in rows.pieces()
-        if len(chosen := positions[(positions >= start) & (positions < start + len(index))] - start)
-    ]
-    table = pa.concat_tables(tables) if tables else rows.table(0, 0)
+    at, tables = 0, [rows.table(0, 0)]
+    for piece in rows.tables():
+        here = positions[(positions >= at) & (positions < at + len(piece))] - at
+        at += len(piece)
+        tables.append(piece.take(pa.array(here)))
+    table = pa.concat_tables(tables)
     specs = to_specs(table)
     patching = FixedPatching(specs)
     write_plan(path, _header(rows, specs.data_idx, path), [patching], carried=_carried(table), overwrite=overwrite)

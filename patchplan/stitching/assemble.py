@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, prod
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from patchplan.core.grid import GridAxis
 from patchplan.core.placing import Places
 from patchplan.errors import ConfigError, ShapeError, TilesError
 from patchplan.patching.grid import GridPatching
-from patchplan.stitching.audit import Audit, Auditor, ImageRows, grid_strategy
+from patchplan.stitching.audit import Audit, Auditor, ImageRows
 from patchplan.stitching.canvases.protocol import Canvas
 from patchplan.stitching.engine import ImageWork
 from patchplan.stitching.frame import Frame, OutputKind, make_frame
@@ -44,12 +44,13 @@ class Assembly:
         """What the user asked for."""
         return self.auditor.options
 
-    def forms(self) -> list[TileForm]:
-        """Return the tiles' form by image; images without tiles take that of another."""
-        some = next((image.form for image in self.audit.images if image.form is not None), None)
-        if some is None:
+    def form_of(self, data_idx: int) -> TileForm:
+        """Return the form of an image's tiles; an image without any takes that of another."""
+        images = self.audit.images
+        form = images[data_idx].form or next((image.form for image in images if image.form is not None), None)
+        if form is None:
             raise TilesError(f"{', '.join(self.auditor.tiles.uris)}: found no tile of this plan at all")
-        return [image.form or some for image in self.audit.images]
+        return form
 
     def rules_of(self, data_idx: int) -> PixelRules:
         """Return how the pixels of an image are made.
@@ -59,7 +60,7 @@ class Assembly:
         ConfigError
             If tiles cannot be blended, reduced, converted or filled as asked.
         """
-        form = self.forms()[data_idx]
+        form = self.form_of(data_idx)
         options, n_channels = self.options, form.shape[0]
         blend = "paste" if options.blend == "crop" else options.blend
         if blend not in ("paste", "max", "min") and not self._overlapping(data_idx, form):
@@ -89,7 +90,7 @@ class Assembly:
 
     def _grid(self, data_idx: int) -> list[Places] | None:
         """Return the places of an image whose tiles are a grid and all of one kind."""
-        strategy, image = grid_strategy(self.auditor.rows), self.audit.images[data_idx]
+        strategy, image = self.auditor.strategy, self.audit.images[data_idx]
         if not self.audit.grid or strategy is None or (image.alone and image.whole):
             return None
         if isinstance(strategy, GridPatching):
@@ -147,7 +148,11 @@ class Assembly:
             whole=not any(self.options.margin) or (image.alone and not image.whole),
             scratch_bytes=self.options.memory // (4 * self.options.workers),
         )
-        return ImageWork(renderer, canvas, image.largest)
+        if isinstance(renderer.places, BinnedPlaces):
+            density = renderer.places.most / prod(canvas.block)
+        else:
+            density = image.n_planned / (frame.n_samples * prod(frame.spatial))
+        return ImageWork(renderer, canvas, image.largest, density)
 
     def notes(self, rules: Sequence[PixelRules]) -> list[str]:
         """Return what happens to values."""

@@ -71,6 +71,7 @@ class Auditor:
     def __init__(self, rows: EpochRows, tiles: Tiles, options: StitchOptions) -> None:
         self.rows, self.tiles, self.options = rows, tiles, options
         self.plan = rows.plan
+        self.strategy = grid_strategy(rows)
         self._kept_only = False
         letters = spatial_axes(self.plan.header.ndim)
         self.axes = [
@@ -87,7 +88,7 @@ class Auditor:
             If the plan's coordinates do not fit the scale or margin.
         """
         found = Audit([ImageAudit() for _ in self.plan.images], duplicate=self.tiles.duplicates)
-        strategy = grid_strategy(self.rows)
+        strategy = self.strategy
         found.grid = strategy is not None
         missing = []
         broken = {index for index, _ in self.tiles.bad}

@@ -6,7 +6,7 @@ becomes does not depend on the box that it is computed in.
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import repeat
+from itertools import chain, product, repeat
 from threading import Lock
 from typing import Any, Protocol
 
@@ -23,6 +23,8 @@ Mask = NDArray[np.bool_]
 Slices = tuple[slice, ...]
 Vectors = Callable[[tuple[int, ...]], list[NDArray[np.float64]]]
 ALL = slice(None)
+MANY = 1 << 12
+"""Tiles whose slices are made at once."""
 
 CACHED_WEIGHTS = 1 << 25
 """Bytes of windows kept: those of most tiles are the same."""
@@ -43,28 +45,47 @@ class Blend(Protocol):
 class Overlap:
     """What of each tile lies in a box: `to` in the box, `source` in the tile; slices of C (Z) Y X.
 
-    Made for all tiles at once, because a line of Python per tile costs as much as to copy a small tile.
+    Made for many tiles at once, because a line of Python per tile costs as much as to copy a small tile: for
+    part of a grid from those along each axis; else piece by piece, because slices take more memory than numbers.
     """
 
     def __init__(self, placed: Placed, start: Sequence[int], shape: Sequence[int]) -> None:
         first = np.array(start)
+        self._placed = placed
         self._lo = np.maximum(placed.start, first)
         self._size = np.minimum(placed.stop, first + np.array(shape)) - self._lo
-        self.to = self.within(first)
-        self.source = self.within(placed.origin)
+        self.to = self.within(first, ALL)
+        self.source = self.within(placed.origin, ALL)
 
-    def within(self, origin: IntArray) -> Iterator[Slices]:
-        """Yield slices relative to an origin, (k, ndim) or one for all."""
+    def within(self, origin: IntArray, *before: slice) -> Iterator[Slices]:
+        """Return slices relative to an origin, (k, ndim) or one for all, after those of axes `before` space."""
         begin = self._lo - origin
-        return zip(repeat(ALL), *self._axes(begin))
-
-    def weights(self, origin: IntArray) -> Iterator[Slices]:
-        """Yield slices relative to an origin without C."""
-        return zip(*self._axes(self._lo - origin), strict=True)
-
-    def _axes(self, begin: IntArray) -> list[Iterator[slice]]:
         end = begin + self._size
-        return [map(slice, begin[:, i].tolist(), end[:, i].tolist()) for i in range(begin.shape[1])]
+        if self._placed.grid is not None:
+            axes = range(begin.shape[1])
+            along = [map(slice, *(self._placed.along(one, i).tolist() for one in (begin, end))) for i in axes]
+            return product(*([one] for one in before), *along)
+        return chain.from_iterable(
+            # `repeat` has no end
+            zip(*map(repeat, before), *_slices(begin[rows], end[rows]), strict=False)
+            for rows in _some(len(begin))
+        )
+
+    def tuples(self, columns: IntArray) -> Iterator[tuple[int, ...]]:
+        """Return rows (k, ndim) as tuples of plain ints."""
+        if self._placed.grid is not None:
+            return product(*(self._placed.along(columns, i).tolist() for i in range(columns.shape[1])))
+        return chain.from_iterable(map(tuple, columns[rows].tolist()) for rows in _some(len(columns)))
+
+
+def _slices(begin: IntArray, end: IntArray) -> list[Iterator[slice]]:
+    """Return the slices of each axis."""
+    return [map(slice, begin[:, axis].tolist(), end[:, axis].tolist()) for axis in range(begin.shape[1])]
+
+
+def _some(n: int) -> Iterator[slice]:
+    """Yield the rows of a table in pieces."""
+    return (slice(start, start + MANY) for start in range(0, n, MANY))
 
 
 class Paste:
@@ -125,8 +146,8 @@ class Weighted:
         total = np.zeros(values.shape[1:], values.real.dtype)
         temporary = Temporary(values)
         overlap = Overlap(placed, start, total.shape)
-        windows = self._windows.of(map(tuple, placed.length.tolist()), self._plain, total.dtype)
-        parts = overlap.weights(placed.read)
+        windows = self._windows.of(overlap.tuples(placed.length), self._plain, total.dtype)
+        parts = overlap.within(placed.read)
         for tile, to, source, window_, part in zip(
             tiles.read(placed.position), overlap.to, overlap.source, windows, parts, strict=True
         ):
@@ -161,12 +182,15 @@ class Normalised:
         values[:] = 0
         temporary = Temporary(values)
         overlap = Overlap(placed, start, values.shape[1:])
-        kinds = [
-            kind[np.searchsorted(starts, placed.read[:, axis])].tolist()
-            for axis, (kind, starts) in enumerate(zip(self._kinds, self._starts, strict=True))
-        ]
-        windows = self._windows.of(zip(*kinds, strict=True), self._of_kind, values.real.dtype)
-        parts = overlap.weights(placed.start)
+        kinds = np.stack(
+            [
+                kind[np.searchsorted(starts, placed.read[:, axis])]
+                for axis, (kind, starts) in enumerate(zip(self._kinds, self._starts, strict=True))
+            ],
+            axis=1,
+        )
+        windows = self._windows.of(overlap.tuples(kinds), self._of_kind, values.real.dtype)
+        parts = overlap.within(placed.start)
         for tile, to, source, window_, part in zip(
             tiles.read(placed.position), overlap.to, overlap.source, windows, parts, strict=True
         ):

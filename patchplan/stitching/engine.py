@@ -22,14 +22,24 @@ MAX_BOX = 1 << 28
 
 BOXES_PER_WORKER = 4
 
+TILE_BYTES = 400
+"""What is held of each tile of a box beside its pixels: where it goes, in a few copies."""
+
+OVERHEAD = 24 << 20
+"""What libraries and the heap take beyond what is asked of them (measured)."""
+
 
 @dataclass(frozen=True)
 class ImageWork:
-    """One image: what computes its pixels and where they go."""
+    """One image: what computes its pixels and where they go.
+
+    `tile_pixels` is the size of the largest tile at the scale of the plan, `density` tiles per pixel of the output.
+    """
 
     renderer: Renderer
     canvas: Canvas
     tile_pixels: int
+    density: float
 
     def box_bytes(self, shape: Sequence[int]) -> int:
         """Return the memory that a box of this shape, (Z)YX, takes from reading to writing."""
@@ -40,7 +50,8 @@ class ImageWork:
         if not rules.direct:
             sums = min(sums, max(renderer.scratch_bytes, rules.bytes_per_pixel() * renderer.least_pixels(shape)))
         writing = canvas.write_bytes((rules.out_channels, *shape))
-        return out + sums + writing + renderer.tile_bytes(self.tile_pixels) + renderer.tiles.read_bytes()
+        tiles = int(self.density * pixels + 1) * TILE_BYTES + renderer.tile_bytes(self.tile_pixels)
+        return out + sums + writing + tiles + renderer.tiles.read_bytes()
 
     @property
     def block_bytes(self) -> int:
@@ -54,13 +65,13 @@ def check_memory(works: Sequence[ImageWork], memory: int, workers: int, part: in
     `part` says that only one part in so many is for computing.
     """
     block = max(1, *(work.block_bytes for work in works))
-    least = max(block, *(work.canvas.finish_bytes() for work in works)) * part
+    least = max(block, *(work.canvas.finish_bytes() for work in works)) * part + OVERHEAD
     if least > memory:
         raise ConfigError(
             f"--memory: found {memory_text(memory)}; one block of the output and its tiles take more: "
             f"give at least {memory_text(least)}, or smaller --chunks or --shards"
         )
-    return max(1, min(workers, memory // (block * part)))
+    return max(1, min(workers, (memory - OVERHEAD) // (block * part)))
 
 
 def choose_box(work: ImageWork, n_samples: int, memory: int, workers: int) -> tuple[int, ...]:
@@ -116,7 +127,7 @@ class Run:
     def __init__(self, works: Sequence[ImageWork], memory: int, workers: int, progress: Progress | None) -> None:
         self.works = works
         self.workers = check_memory(works, memory, workers)
-        share = memory // self.workers
+        share = (memory - OVERHEAD) // self.workers
         self.boxes = [choose_box(work, work.canvas.frame.n_samples, share, self.workers) for work in works]
         self.filled = [0] * len(works)
         self._progress = progress

@@ -214,10 +214,9 @@ class Feed:
                 f"{len(absent):,} of {self.tiles.n:,} tiles are missing: {some(audit.missing.tolist())}",
                 audit.missing.tolist(),
             )
-        forms = self.job.assembly.forms()
         for data_idx, image in enumerate(audit.images):
             if data_idx not in self._finished:
-                image.form = forms[data_idx]
+                image.form = self.job.assembly.form_of(data_idx)
                 self._image(data_idx).write_rest()
                 self._finish(data_idx)
         return [self._finished[data_idx] for data_idx in range(len(audit.images))]

@@ -58,7 +58,7 @@ class GridPlaces:
             np.stack([getattr(axis, name)[numbers] for axis, numbers in zip(self.axes, flat, strict=True)], axis=1)
             for name in AXIS_COLUMNS
         ]
-        return Placed(index.ravel(), index.ravel(), *columns)
+        return Placed.of(index.ravel(), index.ravel(), columns, grid[0].shape)
 
 
 def place_grid(
@@ -108,7 +108,7 @@ def place_rows(
             kept = Kept(specs.crop_coords[:, axis], begin, begin + specs.crop_size[:, axis], only, alone)
         placed.append(place(one, specs.coords[:, axis], specs.patch_size[:, axis], lost, kept))
     columns = [np.stack([getattr(one, name) for one in placed], axis=1) for name in AXIS_COLUMNS]
-    return Placed(index, position, *columns)
+    return Placed.of(index, position, columns)
 
 
 Records = NDArray[np.int64]
@@ -143,6 +143,7 @@ class BinnedPlaces:
             for bins, _ in self._touched(sample_idx, placed):
                 counts += np.bincount(bins, minlength=len(counts))
         self.bounds = np.concatenate([[0], np.cumsum(counts)])
+        self.most = int(counts.max(initial=0))
         width = 2 + len(AXIS_COLUMNS) * len(self.block)
         shape = (int(self.bounds[-1]), width)
         if shape[0] <= self.IN_MEMORY:
@@ -194,7 +195,7 @@ class BinnedPlaces:
         records = records[chosen]
         ndim = len(self.block)
         columns = [records[:, 2 + i * ndim : 2 + (i + 1) * ndim] for i in range(len(AXIS_COLUMNS))]
-        placed = Placed(records[:, 0], records[:, 1], *columns)
+        placed = Placed.of(records[:, 0], records[:, 1], columns)
         inside = (placed.start < np.array(stop)) & (placed.stop > np.array(start))
         return placed.where(np.all(inside, axis=1))
 

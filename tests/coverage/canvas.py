@@ -45,7 +45,8 @@ class TablePlan(Plan):
         self.path = self.root = Path("table.parquet")
         self._batch = to_batch(specs, keys.pop("index", np.arange(len(specs))), keys)
 
-    def batches(self, size: int = 7):
+    def batches(self, size: int = 7, start: int = 0, stop: int | None = None):
+        assert (start, stop) == (0, None)
         for start in range(0, len(self._batch), size):
             yield pa.Table.from_batches([self._batch.slice(start, size)])
 

@@ -11,6 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import patchplan
+from patchplan.extracting import cutting
+from patchplan.images import limits
+from patchplan.images.tiff import reader
 from patchplan.tiles.opening import open_tiles
 from tests.extracting.making import DTYPES, ENDS, assert_same, extract_as, load, make_npy, make_zarr, one_by_one
 
@@ -195,3 +198,25 @@ def test_chunked_sources(shape, chunks, patch, tiff):
         patchplan.plan(image, folder / "p.parquet", patching=patching)
         out = extract_as("stack", folder / "p.parquet", folder, pad_mode="reflect")
         assert_same(load(out), one_by_one(patchplan.open_plan(folder / "p.parquet"), pad_mode="reflect"))
+
+
+@pytest.mark.parametrize(("block", "allowed"), [(16 << 20, 1.0), (20_000, 1.6)], ids=["one box", "many boxes"])
+def test_each_chunk_of_a_grid_is_decoded_about_once(tmp_path, monkeypatch, block, allowed):
+    """Also where no decoded chunk is kept, and where the tiles are read in boxes that are small."""
+    side, chunk = 512, 32
+    pixels = np.random.default_rng(0).integers(0, 255, (side, side), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, tile=(chunk, chunk), compression="zlib")
+    patching = {"name": "tiled", "patch_size": 24, "overlaps": 8}
+    patchplan.plan(tmp_path / "a.tif", tmp_path / "p.csv", patching=patching)
+    decoded: list[object] = []
+    decode = reader._TiffReader._decode
+
+    def counted(self: Any, *args: Any) -> Any:
+        decoded.append(args)
+        return decode(self, *args)
+
+    monkeypatch.setattr(reader._TiffReader, "_decode", counted)
+    monkeypatch.setattr(limits.CACHE, "budget", 0)
+    monkeypatch.setattr(cutting, "BLOCK_BYTES", block)
+    patchplan.extract(tmp_path / "p.csv", tmp_path / "out.npy", workers=1)
+    assert (side // chunk) ** 2 <= len(decoded) <= allowed * (side // chunk) ** 2

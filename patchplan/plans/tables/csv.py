@@ -12,6 +12,7 @@ from pyarrow import csv
 
 from patchplan.errors import PlanError
 from patchplan.plans.header import Header, parse_header
+from patchplan.plans.tables.columns import split_rows
 
 READ_BLOCK = 8 << 20
 
@@ -95,16 +96,16 @@ class CsvRows:
             self._count = sum(len(batch) for batch in self._batches(schema))
         return self._count
 
-    def pieces(self, size: int, schema: pa.Schema) -> Iterator[pa.Table]:
-        """Return all rows in order, in pieces of at most `size`: the file is parsed once."""
-        held = schema.empty_table()
+    def pieces(self, size: int, schema: pa.Schema, start: int, stop: int) -> Iterator[pa.Table]:
+        """Return the rows [start, stop) in order, in pieces of at most `size`: the file is parsed once."""
+        at = 0
         for batch in self._batches(schema):
-            held = pa.concat_tables([held, pa.Table.from_batches([batch], schema)])
-            while len(held) >= size:
-                yield held.slice(0, size)
-                held = held.slice(size)
-        if len(held):
-            yield held
+            if at >= stop:
+                break
+            first, last = max(start - at, 0), min(stop - at, len(batch))
+            at += len(batch)
+            for begin, end in split_rows(first, last, size):
+                yield pa.Table.from_batches([batch.slice(begin, end - begin)], schema)
 
     def read(self, start: int, stop: int, schema: pa.Schema) -> pa.Table:
         """Return the rows [start, stop)."""

@@ -92,9 +92,9 @@ class JsonRows:
                 raise PlanError(f"{self.source}: {field} of spec {row} is {value!r:.100}; allowed: {allowed}")
         return dict(zip(flat_names(field, ndim), map(list, zip(*values, strict=True)), strict=True))
 
-    def pieces(self, size: int, schema: pa.Schema) -> Iterator[pa.Table]:
-        """Return all rows in order, in pieces of at most `size`."""
-        return (self.read(start, stop, schema) for start, stop in split_rows(0, self.n_rows, size))
+    def pieces(self, size: int, schema: pa.Schema, start: int, stop: int) -> Iterator[pa.Table]:
+        """Return the rows [start, stop) in order, in pieces of at most `size`."""
+        return (self.read(begin, end, schema) for begin, end in split_rows(start, stop, size))
 
     def read(self, start: int, stop: int, schema: pa.Schema) -> pa.Table:
         """Return the rows [start, stop)."""

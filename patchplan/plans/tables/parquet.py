@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from patchplan.errors import PlanError
 from patchplan.plans.header import Header, parse_header
-from patchplan.plans.tables.columns import check_types, split_rows
+from patchplan.plans.tables.columns import check_types
 
 KEY = b"patchplan"
 
@@ -64,13 +64,32 @@ class ParquetRows:
         """Number of rows."""
         return self._bounds[-1]
 
-    def pieces(self, size: int, schema: pa.Schema) -> Iterator[pa.Table]:
-        """Return all rows in order, in pieces of at most `size`."""
-        return (self.read(start, stop, schema) for start, stop in split_rows(0, self.n_rows, size))
+    def pieces(self, size: int, schema: pa.Schema, start: int, stop: int) -> Iterator[pa.Table]:
+        """Return the rows [start, stop) in order, in pieces of at most `size`; never a whole row group at once."""
+        groups = self._groups(start, stop)
+        if not groups:
+            return
+        check_types(self._file.schema_arrow, schema, self.source)
+        at = self._bounds[groups[0]]
+        try:
+            for batch in self._file.iter_batches(size, row_groups=groups, columns=schema.names):
+                first, last = max(start - at, 0), min(stop - at, len(batch))
+                at += len(batch)
+                if first < last:
+                    table = pa.Table.from_batches([batch]).slice(first, last - first)
+                    yield table.replace_schema_metadata(None).select(schema.names).cast(schema)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise PlanError(
+                f"{self.source}: rows from {at} on cannot be read: {' '.join(str(error).split())[:200]}"
+            ) from None
+
+    def _groups(self, start: int, stop: int) -> list[int]:
+        """Return the row groups that hold the rows [start, stop)."""
+        return [i for i in range(self._file.num_row_groups) if self._bounds[i] < stop and self._bounds[i + 1] > start]
 
     def read(self, start: int, stop: int, schema: pa.Schema) -> pa.Table:
         """Return the rows [start, stop), reading only the row groups that hold them."""
-        groups = [i for i in range(self._file.num_row_groups) if self._bounds[i] < stop and self._bounds[i + 1] > start]
+        groups = self._groups(start, stop)
         if not groups:
             return schema.empty_table()
         check_types(self._file.schema_arrow, schema, self.source)

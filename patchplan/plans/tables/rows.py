@@ -24,8 +24,8 @@ class Rows(Protocol):
     def read(self, start: int, stop: int, schema: pa.Schema) -> pa.Table:
         """Return the rows [start, stop)."""
 
-    def pieces(self, size: int, schema: pa.Schema) -> Iterator[pa.Table]:
-        """Return all rows in order, in pieces of at most `size`."""
+    def pieces(self, size: int, schema: pa.Schema, start: int, stop: int) -> Iterator[pa.Table]:
+        """Return the rows [start, stop) in order, in pieces of at most `size`."""
 
 
 def check_suffix(path: Path) -> str:
