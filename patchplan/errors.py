@@ -5,6 +5,7 @@ would catch. Bugs stay outside the family and keep their traceback.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class PatchplanError(Exception):
@@ -80,7 +81,7 @@ class AuditError(TilesError):
         self.missing = missing
         self.duplicate = duplicate
         self.bad = bad
-        self.result: object = None
+        self.result: Any = None
 
 
 class MissingExtraError(PatchplanError, ImportError):

@@ -11,7 +11,7 @@ from patchplan.errors import AuditError, OutputError
 from patchplan.plans.epoch import EpochRows
 from patchplan.plans.plan import Plan, open_plan
 from patchplan.plans.write import files_of
-from patchplan.publish import check_free
+from patchplan.publish import check_folder, check_free
 from patchplan.stitching.audit import Audit, Auditor
 from patchplan.stitching.canvases import CanvasOptions
 from patchplan.stitching.options import StitchOptions, parse_options, parse_storage
@@ -71,6 +71,16 @@ def check_places(
         for image in prepared.images:
             if path.exists() and image.exists() and path.samefile(image):
                 raise OutputError(f"{path}: is an image of the plan, not its tiles; cut tiles with patchplan extract")
+
+
+def check_early(target: Target, *, overwrite: bool) -> None:
+    """Raise OutputError where it is known before all work that the output cannot take its name."""
+    if target.path is None or overwrite:  # what may be replaced is known when the outputs are
+        return
+    if target.is_folder:
+        check_folder(target.path, overwrite=False, ours=lambda name: False)
+    else:
+        check_free(target.path, overwrite=False)
 
 
 def prove(auditor: Auditor, audit: Audit) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from patchplan.api.common import PathLike, Progress, counting
-from patchplan.api.preparing import Prepared, check_places, overlap_of, prepare, prove
+from patchplan.api.preparing import Prepared, check_early, check_places, overlap_of, prepare, prove
 from patchplan.core.specs import IntArray
 from patchplan.errors import AuditError, ConfigError
 from patchplan.plans.plan import Plan
@@ -16,7 +16,7 @@ from patchplan.plans.subset import write_subset
 from patchplan.stitching.assemble import Assembly
 from patchplan.stitching.audit import Audit, Auditor
 from patchplan.stitching.job import StitchJob, check_audit
-from patchplan.stitching.result import StitchResult
+from patchplan.stitching.result import BadTile, StitchResult
 from patchplan.tiles.check import check_tiles
 from patchplan.tiles.memory import ArrayTiles, ObjectTiles
 from patchplan.tiles.opening import open_tiles
@@ -152,36 +152,38 @@ def stitch(
     )
     paths = tile_paths(tiles)
     check_places(prepared, paths, missing_output, overwrite=overwrite)
+    only_check = check or check_nan
+    if not only_check:
+        check_early(prepared.target, overwrite=overwrite)
     source = _tiles(tiles, paths, prepared, absent_chunks=absent_chunks, later_wins=later_wins)
     try:
         auditor = Auditor(prepared.rows, source, prepared.options)
         audit = auditor.audit()
-        prove(auditor, audit)
-        if check or check_nan:
+        if only_check:
             _check_all(audit, auditor, nan=check_nan, progress=progress)
+        written = _write_missing(missing_output, auditor, audit, overwrite=overwrite)
         assembly = Assembly(auditor, audit, lambda: overlap_of(prepared.plan))
         job = StitchJob(assembly, prepared.target, prepared.storage, overwrite)
-        written = _write_missing(missing_output, auditor, audit, overwrite=overwrite)
-        return _finish(job, written, only_check=check or check_nan, dry_run=dry_run, progress=progress)
+        return _run(job, written, only_check=only_check, dry_run=dry_run, progress=progress)
     finally:
         source.close()
 
 
-def _finish(
+def _run(
     job: StitchJob, written: str | None, *, only_check: bool, dry_run: bool, progress: Progress | None
 ) -> StitchResult:
     """Write unless the audit, or the user, is against it."""
-    audit = job.assembly.audit
     found = job.result([], job.auditor.tiles.notes).model_copy(update={"missing_output": written})
-    if only_check:
-        return found
     try:
-        check_audit(audit, allow_missing=job.assembly.options.allow_missing)
+        prove(job.auditor, job.assembly.audit)
+        if only_check:
+            return found
+        check_audit(job.assembly.audit, allow_missing=job.assembly.options.allow_missing)
+        result = job.planned() if dry_run else job.run(progress)
     except AuditError as error:
-        error.result = found
+        broken = tuple(BadTile(index=index, why=why) for index, why in error.bad)
+        error.result = found.model_copy(update={"bad": broken or found.bad})
         raise
-    job.check_free()
-    result = job.planned() if dry_run else job.run(progress)
     return result.model_copy(update={"missing_output": written})
 
 

@@ -3,7 +3,7 @@
 import functools
 import sys
 from collections.abc import Callable
-from typing import ParamSpec
+from typing import NoReturn, ParamSpec
 
 import typer
 
@@ -30,10 +30,20 @@ def reported(command: Callable[P, None]) -> Callable[P, None]:
         except MemoryError as error:
             fail(f"out of memory: {error}".removesuffix(": "))
         except KeyboardInterrupt:
-            typer.secho("interrupted: nothing was written", err=True, fg="yellow")
-            raise typer.Exit(INTERRUPTED) from None
+            interrupted()
+        except ImportError as error:
+            # libraries in C turn what stops them while they are loaded into an error of their own
+            if not isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+                raise
+            interrupted()
 
     return run
+
+
+def interrupted() -> NoReturn:
+    """Say so and leave."""
+    typer.secho("interrupted: nothing was written", err=True, fg="yellow")
+    raise typer.Exit(INTERRUPTED) from None
 
 
 def fail(message: str, word: str = "error", code: int = BAD_INPUT) -> None:

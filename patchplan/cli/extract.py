@@ -81,6 +81,9 @@ def extract(
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.", rich_help_panel=RUN)] = False,
 ) -> None:
     """Cut the patches of a plan out of its images, as a stack, an array, or a file each."""
+    from patchplan.cli.heap import keep_heap_small
+
+    keep_heap_small()
     from patchplan import api
     from patchplan.cli.extracted import show_extracted
 

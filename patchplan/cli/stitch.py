@@ -164,15 +164,17 @@ def _run(
     plan: Path, tiles: list[Path], output: Path | None, options: dict[str, Any], *, as_json: bool, quiet: bool
 ) -> "StitchResult":
     """Stitch; where the audit fails, what it found goes to stdout all the same."""
+    from patchplan.cli.heap import keep_heap_small
+
+    keep_heap_small()
     from patchplan import api
-    from patchplan.cli.stitched import audit_json
 
     try:
         with progress_bars(quiet=quiet) as progress:
             return api.stitch(plan, tiles, output, progress=progress, **options)
     except AuditError as error:
-        if as_json:
-            typer.echo(audit_json(error, plan, options))
+        if as_json and error.result is not None:
+            typer.echo(error.result.model_dump_json(indent=2))
         raise
 
 

@@ -1,9 +1,7 @@
 """What `stitch` did and what its audit found, for people and as JSON."""
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from patchplan.cli.render import MAX_IMAGES, WIDE, by, count, end_of, stdout_console, write
 
@@ -68,22 +66,3 @@ def findings(found: "StitchResult | AuditError") -> list[str]:
 def _first(indices: Sequence[int]) -> str:
     more = ", ...; all with --json" if len(indices) > MAX_INDICES else ""
     return ", ".join(str(index) for index in indices[:MAX_INDICES]) + more
-
-
-def audit_json(error: "AuditError", plan: Path, options: dict[str, Any]) -> str:
-    """Return what an audit found, with the keys of a result that wrote nothing."""
-    from patchplan.plans.plan import open_plan
-
-    written = options["missing_output"]
-    found = {
-        "plan": str(plan),
-        "outputs": [],
-        "n_tiles": open_plan(plan, options["root"]).epoch(options["epoch"]).n - len(error.missing),
-        "missing": [int(index) for index in error.missing],
-        "duplicate": [int(index) for index in error.duplicate],
-        "bad": [{"index": int(index), "why": why} for index, why in error.bad],
-        "blend": options["blend"],
-        "notes": [],
-        "missing_output": None if written is None or not written.exists() else str(written),
-    }
-    return json.dumps(found, indent=2)

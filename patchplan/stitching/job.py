@@ -113,7 +113,7 @@ class StitchJob:
         path = self.target.path
         if path is None:
             return
-        if self.target.several or self.target.kind == "ome-zarr":
+        if self.target.is_folder:
             check_folder(path, overwrite=self.overwrite, ours=self.ours())
         else:
             check_free(path, overwrite=self.overwrite)
@@ -173,16 +173,12 @@ class StitchJob:
             with tempfile.TemporaryDirectory(prefix="patchplan-") as name:
                 yield Path(name)
             return
-        folder = (place.parent if self._is_file else place) / SCRATCH
+        folder = (place if self.target.is_folder else place.parent) / SCRATCH
         folder.mkdir()
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-    @property
-    def _is_file(self) -> bool:
-        return not self.target.several and self.target.kind != "ome-zarr"
 
     def _path(self, output: Output, place: Path | None) -> Path | None:
         """Return where an output grows."""
@@ -202,7 +198,7 @@ class StitchJob:
         if path is None:
             yield None
             return
-        publish = published_file if self._is_file else published_folder
+        publish = published_folder if self.target.is_folder else published_file
         with publish(path, overwrite=self.overwrite, ours=self.ours()) as place:
             yield place
 

@@ -21,6 +21,11 @@ class Target:
     path: Path | None
     several: bool = False
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether a folder is published, not a file."""
+        return self.several or self.kind == "ome-zarr"
+
 
 def parse_target(output: str | os.PathLike[str] | None, output_format: str | None, n_images: int) -> Target:
     """Return what is to be written.
