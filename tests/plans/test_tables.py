@@ -189,7 +189,8 @@ def test_pieces_across_the_ends_of_row_groups_equal_the_strategy(tmp_path, suffi
         assert rows_of(plan.specs(start, stop)) == rows_of(strategy.get_patch_specs(start, stop))
         assert plan.table(start, stop).column("index").to_pylist() == list(range(start, stop))
     sizes = [len(piece) for piece in plan.batches(100_000)]
-    assert sizes == [100_000] * (n // 100_000) + [n % 100_000]
+    assert sum(sizes) == n
+    assert 1 <= min(sizes) <= max(sizes) <= 100_000
 
 
 @pytest.mark.parametrize("rows", [True, False], ids=["rows", "no-rows"])
