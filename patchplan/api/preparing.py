@@ -1,7 +1,8 @@
 """What `stitch` and `Stitcher` do before any tile: read the plan, check the options, see where outputs go."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from patchplan.api.common import PathLike
 from patchplan.coverage.report import inspect_plan
 from patchplan.errors import AuditError, OutputError
 from patchplan.plans.epoch import EpochRows
-from patchplan.plans.plan import Plan, open_plan
+from patchplan.plans.plan import OneEpoch, Plan, open_plan
 from patchplan.plans.write import files_of
 from patchplan.publish import check_folder, check_free
 from patchplan.stitching.audit import Audit, Auditor
@@ -85,10 +86,9 @@ def check_early(target: Target, *, overwrite: bool) -> None:
 
 def prove(auditor: Auditor, audit: Audit) -> None:
     """Raise AuditError unless no pixel is kept twice. Grids are partitions by their arithmetic."""
-    header = auditor.plan.header
-    if auditor.options.blend != "crop" or audit.grid or header.epochs is not None:
+    if auditor.options.blend != "crop" or audit.grid:
         return
-    for image in inspect_plan(auditor.plan, 1).images:
+    for image in inspect_plan(OneEpoch(auditor.rows), 1).images:
         if image.partition is not None and image.partition.double_pixels:
             raise AuditError(
                 f"image {image.data_idx} ({image.uri}): kept parts overlap, {image.partition.double_pixels:,} pixels, "
@@ -96,6 +96,11 @@ def prove(auditor: Auditor, audit: Audit) -> None:
             )
 
 
-def overlap_of(plan: Plan) -> bool:
-    """Tell whether any two patches of a plan overlap."""
-    return any(image.visits.max > 1 for image in inspect_plan(plan, 0).images)
+def overlapping(rows: EpochRows) -> Callable[[int], bool]:
+    """Return a function that tells of an image whether patches of it overlap; rows are counted when it is asked."""
+
+    @cache
+    def most() -> list[int]:
+        return [image.visits.max for image in inspect_plan(OneEpoch(rows), 0).images]
+
+    return lambda data_idx: most()[data_idx] > 1

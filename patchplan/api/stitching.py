@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from patchplan.api.common import PathLike, Progress, counting
-from patchplan.api.preparing import Prepared, check_early, check_places, overlap_of, prepare, prove
+from patchplan.api.preparing import Prepared, check_early, check_places, overlapping, prepare, prove
 from patchplan.core.specs import IntArray
 from patchplan.errors import AuditError, ConfigError
 from patchplan.plans.plan import Plan
 from patchplan.plans.subset import write_subset
 from patchplan.stitching.assemble import Assembly
 from patchplan.stitching.audit import Audit, Auditor
-from patchplan.stitching.job import StitchJob, check_audit
+from patchplan.stitching.findings import check_audit
+from patchplan.stitching.job import StitchJob
 from patchplan.stitching.result import BadTile, StitchResult
 from patchplan.tiles.check import check_tiles
 from patchplan.tiles.memory import ArrayTiles, ObjectTiles
@@ -161,10 +162,14 @@ def stitch(
         audit = auditor.audit()
         if only_check:
             _check_all(audit, auditor, nan=check_nan, progress=progress)
-        written = _write_missing(missing_output, auditor, audit, overwrite=overwrite)
-        assembly = Assembly(auditor, audit, lambda: overlap_of(prepared.plan))
+        written = None if dry_run else _write_missing(missing_output, auditor, audit, overwrite=overwrite)
+        assembly = Assembly(auditor, audit, overlapping(prepared.rows))
         job = StitchJob(assembly, prepared.target, prepared.storage, overwrite)
-        return _run(job, written, only_check=only_check, dry_run=dry_run, progress=progress)
+        result = _run(job, written, only_check=only_check, dry_run=dry_run, progress=progress)
+        if missing_output is not None and written is None and not dry_run:
+            nothing = f"nothing is to be run again: {missing_output} is not written"
+            result = result.model_copy(update={"notes": (*result.notes, nothing)})
+        return result
     finally:
         source.close()
 

@@ -1,19 +1,26 @@
 """`Stitcher`: predicted tiles put together while they are predicted."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any
 
 from patchplan.api.common import PathLike, Progress
-from patchplan.api.preparing import check_places, overlap_of, prepare, prove
+from patchplan.api.preparing import check_places, overlapping, prepare, prove
 from patchplan.errors import PatchplanError
 from patchplan.plans.plan import Plan
+from patchplan.publish.files import reported
 from patchplan.stitching.assemble import Assembly
 from patchplan.stitching.audit import Auditor
 from patchplan.stitching.feed import Feed
 from patchplan.stitching.held import HeldTiles
 from patchplan.stitching.job import StitchJob
 from patchplan.stitching.result import StitchResult
+
+
+class _LeftError(Exception):
+    """The block was left by an error."""
 
 
 class Stitcher:
@@ -92,6 +99,7 @@ class Stitcher:
         )
         self._overwrite, self._progress = overwrite, progress
         self._stack = ExitStack()
+        self._lock = Lock()
         self._feed: Feed | None = None
 
     def __enter__(self) -> "Stitcher":
@@ -103,7 +111,7 @@ class Stitcher:
             auditor = Auditor(prepared.rows, tiles, prepared.options)
             audit = auditor.audit()
             prove(auditor, audit)
-            assembly = Assembly(auditor, audit, lambda: overlap_of(prepared.plan))
+            assembly = Assembly(auditor, audit, overlapping(prepared.rows))
             job = StitchJob(assembly, prepared.target, prepared.storage, self._overwrite)
             place = stack.enter_context(job.published())
             scratch = stack.enter_context(job.scratch(place))
@@ -112,7 +120,7 @@ class Stitcher:
         return self
 
     def add(self, indices: Any, tiles: Any) -> None:
-        """Take tiles.
+        """Take tiles. Threads may call it at once; they wait for each other.
 
         Parameters
         ----------
@@ -128,14 +136,17 @@ class Stitcher:
         """
         if self._feed is None:
             raise PatchplanError("Stitcher: tiles are added inside its with block")
-        self._feed.add(indices, tiles)
+        with self._lock, reported(self._prepared.target.path or Path("the tiles that wait")):
+            self._feed.add(indices, tiles)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         feed, self._feed = self._feed, None
         if error is not None or feed is None:
-            self._stack.__exit__(kind, error, trace)
+            # not with the error itself: those of the system would be taken for the output's
+            with suppress(_LeftError):
+                self._stack.__exit__(_LeftError, _LeftError(), None)
             return
         with self._stack:
             written = feed.close()

@@ -175,6 +175,8 @@ def _run(
     except AuditError as error:
         if as_json and error.result is not None:
             typer.echo(error.result.model_dump_json(indent=2))
+        if not quiet and error.result is not None and error.result.missing_output:
+            say(f"wrote {error.result.missing_output}: what to run again", "note")
         raise
 
 

@@ -44,6 +44,8 @@ def parse_workers(workers: int | None) -> int:
     """Return the number of threads; by default those that this process may run on, up to 8."""
     if workers is None:
         return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    if isinstance(workers, np.integer):
+        workers = int(workers)
     if type(workers) is not int or not 1 <= workers <= 256:
         raise ConfigError(f"--workers: found {workers!r}; allowed: 1 to 256")
     return workers

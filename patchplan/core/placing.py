@@ -156,6 +156,8 @@ class Placed:
         return Placed.of(self.index[chosen], self.position[chosen], [column[chosen] for column in columns])
 
     def along(self, values: IntArray, axis: int) -> IntArray:
-        """Return the values (k, ndim) of a grid that differ along one axis, in order."""
+        """Return the values (k, ndim) of a grid that differ along one axis, in order; none of an empty one."""
+        if not len(self):
+            return values[:0, axis]
         first = tuple(slice(None) if i == axis else 0 for i in range(values.shape[1]))
         return values.reshape(*(self.grid or ()), values.shape[1])[(*first, axis)]

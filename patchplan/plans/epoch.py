@@ -10,12 +10,15 @@ import pyarrow as pa
 from patchplan.core.offsets import check_range
 from patchplan.core.specs import IntArray, SpecTable
 from patchplan.errors import PlanError
-from patchplan.plans.tables.columns import to_specs
+from patchplan.plans.tables.columns import split_rows, to_specs
 
 if TYPE_CHECKING:
     from patchplan.plans.plan import Plan
 
 PIECE_ROWS = 1 << 14
+
+HELD_ROWS = 1 << 16
+"""Rows up to which a table stays in memory: less than 10 MB."""
 
 
 class EpochRows:
@@ -60,29 +63,63 @@ class EpochRows:
 
     def specs(self, start: int = 0, stop: int | None = None) -> SpecTable:
         """Return the rows at positions [start, stop)."""
-        return to_specs(self.table(*check_range(start, stop, self.n)))
+        start, stop = check_range(start, stop, self.n)
+        return to_specs(self.table(start, stop)) if self.held is None else self.held[1].slice(start, stop)
 
-    def pieces(self, size: int = PIECE_ROWS) -> Iterator[tuple[int, IntArray, SpecTable]]:
-        """Yield all rows in pieces of at most `size`: position of the first, indices, specs."""
-        at = 0
-        for table in self.tables(size):
-            yield at, table.column("index").to_numpy(), to_specs(table)
-            at += len(table)
+    @cached_property
+    def held(self) -> tuple[IntArray, SpecTable] | None:
+        """All indices and specs, where they are few: they are asked for again and again."""
+        if self.n > HELD_ROWS:
+            return None
+        table = self.table(0, self.n)
+        return table.column("index").to_numpy(), to_specs(table)
+
+    def pieces(
+        self, size: int = PIECE_ROWS, start: int = 0, stop: int | None = None
+    ) -> Iterator[tuple[int, IntArray, SpecTable]]:
+        """Yield the rows at positions [start, stop), in pieces of exactly `size`, but for the last.
+
+        A piece is the position of its first row, indices, and specs.
+        """
+        start, stop = check_range(start, stop, self.n)
+        if self.held is not None:
+            index, specs = self.held
+            for a, b in split_rows(start, stop, size):
+                yield a, index[a:b], specs.slice(a, b)
+            return
+        for table in self.tables(size, start, stop):
+            yield start, table.column("index").to_numpy(), to_specs(table)
+            start += len(table)
         pa.default_memory_pool().release_unused()
 
-    def tables(self, size: int = PIECE_ROWS) -> Iterator[pa.Table]:
-        """Yield all rows in pieces of at most `size`, as flat columns."""
-        if not self.n:
+    def tables(self, size: int = PIECE_ROWS, start: int = 0, stop: int | None = None) -> Iterator[pa.Table]:
+        """Yield the rows at positions [start, stop) as flat columns, in pieces of exactly `size`, but for the last."""
+        held: list[pa.Table] = []
+        n_held = 0
+        for table in self._tables(size, *check_range(start, stop, self.n)):
+            begin = 0
+            while n_held + len(table) - begin >= size:
+                end = begin + size - n_held
+                yield pa.concat_tables([*held, table.slice(begin, end - begin)])
+                held, n_held, begin = [], 0, end
+            if begin < len(table):
+                held.append(table.slice(begin))
+                n_held += len(table) - begin
+        if held:
+            yield pa.concat_tables(held)
+
+    def _tables(self, size: int, start: int, stop: int) -> Iterator[pa.Table]:
+        """Yield rows in pieces as they come."""
+        if start == stop:
             return
-        row = int(self._rows[0])
-        for table in self.plan.batches(size, row, int(self._rows[-1]) + 1):
+        row = int(self._rows[start])
+        for table in self.plan.batches(size, row, int(self._rows[stop - 1]) + 1):
             begin, row = row, row + len(table)
             if not isinstance(self._rows, range):
                 first, last = np.searchsorted(self._rows, [begin, row])
                 table = table.take(pa.array(self._rows[first:last] - begin))  # noqa: PLW2901 - those of the epoch
             self._check(table)
-            if len(table):
-                yield table
+            yield table
 
     def table(self, start: int, stop: int) -> pa.Table:
         """Return the rows at positions [start, stop) as flat columns."""
@@ -111,15 +148,16 @@ def _rows_of(plan: "Plan", epoch: int) -> range | IntArray:
         _check_epoch(plan, epoch, 1)
         return range(plan.n_rows)
     found: list[IntArray] = []
-    start = highest = 0
+    start, highest, lowest = 0, -1, 2**63
     for table in plan.batches():
         column = table.column("epoch").to_numpy()
-        highest = max(highest, int(column.max(initial=0)))
+        highest, lowest = max(highest, int(column.max(initial=-1))), min(lowest, int(column.min(initial=2**63 - 1)))
         found.append(np.flatnonzero(column == epoch) + start)
         start += len(column)
     rows = np.concatenate(found) if found else np.empty(0, np.int64)
     if not len(rows):
-        _check_epoch(plan, epoch, highest + 1 if highest < epoch else epoch)
+        there = f"epoch {lowest} only" if lowest == highest else f"epochs {lowest} to {highest}"
+        raise PlanError(f"--epoch: found {epoch}; {plan.path} has rows of {there}")
     return rows
 
 

@@ -170,6 +170,20 @@ class Plan:
         return self.n_rows
 
 
+class OneEpoch(Plan):
+    """The rows of one epoch as a plan, for whoever counts all rows of a plan."""
+
+    def __init__(self, rows: EpochRows) -> None:
+        plan = rows.plan
+        header = plan.header.model_copy(update={"epochs": None, "n_rows": rows.n})
+        super().__init__(plan.path, header, plan._rows, plan.root)
+        self._epoch_rows = rows
+
+    def batches(self, size: int = BATCH_ROWS, start: int = 0, stop: int | None = None) -> Iterator[pa.Table]:
+        """Return rows of the epoch by position, in pieces of at most `size`."""
+        return self._epoch_rows.tables(size, start, stop)
+
+
 def open_plan(path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None) -> Plan:
     """Open a plan.
 

@@ -32,12 +32,12 @@ class Assembly:
     auditor : Auditor
     audit : Audit
     overlap : callable
-        Tells whether patches of a table that is no grid overlap; asked only where it matters.
+        Tells whether patches of an image overlap; asked only where it matters and the plan is no grid.
     """
 
     auditor: Auditor
     audit: Audit
-    overlap: Callable[[], bool]
+    overlap: Callable[[int], bool]
 
     @property
     def options(self) -> StitchOptions:
@@ -85,7 +85,7 @@ class Assembly:
         """Tell whether tiles overlap; for floats of a table that is no grid nobody needs to know."""
         axes = self._grid(data_idx)
         if axes is None:
-            return form.dtype.kind not in "biu" or self.overlap()
+            return form.dtype.kind not in "biu" or self.overlap(data_idx)
         return any((axis.start[1:] < axis.stop[:-1]).any() for axis in axes)
 
     def _grid(self, data_idx: int) -> list[Places] | None:
@@ -132,9 +132,11 @@ class Assembly:
         axes = self._grid(data_idx)
         if axes is not None:
             return GridPlaces(grid_first(self.auditor, data_idx), axes)
+        image = self.audit.images[data_idx]
+        rows = ImageRows(self.auditor, data_idx, range(*image.rows), alone=image.alone and not image.whole)
         folder = scratch / str(data_idx)
         folder.mkdir()
-        return BinnedPlaces(frame.n_samples, frame.spatial, block, ImageRows(self.auditor, data_idx), folder)
+        return BinnedPlaces(frame.n_samples, frame.spatial, block, rows, folder)
 
     def work(self, data_idx: int, rules: PixelRules, canvas: Canvas, tiles: Tiles, scratch: Path) -> ImageWork:
         """Return what the engine runs for one image; files go into a folder of `scratch`."""
@@ -173,6 +175,9 @@ def grid_first(auditor: Auditor, data_idx: int) -> int:
 def check_fill(value: float, dtype: np.dtype[Any]) -> None:
     """Raise ConfigError unless pixels of this dtype can have the value."""
     if dtype.kind in "fc":
+        largest = float(np.finfo(dtype).max)
+        if isfinite(value) and abs(value) > largest:
+            raise ConfigError(f"--fill-value: found {value}; allowed for {dtype}: up to {largest:g}, inf and nan")
         return
     lowest, highest = (0, 1) if dtype.kind == "b" else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
     if not isfinite(value) or value != int(value) or not lowest <= value <= highest:

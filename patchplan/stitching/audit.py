@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,19 +10,13 @@ from numpy.typing import NDArray
 from patchplan.core.axes import spatial_axes
 from patchplan.core.placing import Placed, ScaledAxis
 from patchplan.core.specs import IntArray, SpecTable
-from patchplan.errors import PlanError, ShapeError
-from patchplan.patching.protocol import Patching
-from patchplan.patching.sequential import SequentialPatching
-from patchplan.patching.tiled import TiledPatching
-from patchplan.patching.whole import WholeSamplePatching
+from patchplan.errors import ShapeError
 from patchplan.plans.epoch import EpochRows
+from patchplan.stitching.grouping import by_image, grid_strategy, rows_of, same_rows
 from patchplan.stitching.options import StitchOptions
 from patchplan.stitching.places import place_rows
 from patchplan.tiles.memory import ObjectTiles
 from patchplan.tiles.protocol import TileForm, Tiles
-
-MAX_BAD = 10_000
-"""Tiles of the wrong shape or dtype that are listed with a reason."""
 
 NO_ROWS = np.empty(0, np.int64)
 
@@ -32,11 +25,13 @@ NO_ROWS = np.empty(0, np.int64)
 class ImageAudit:
     """One image's tiles: how many are planned and there, and what the first of them is like.
 
-    `alone` and `whole` tell whether some tiles hold only what is kept, and whether some hold all that was read.
+    `rows` are the positions that its rows lie between. `alone` and `whole` tell whether some tiles hold only
+    what is kept, and whether some hold all that was read.
     """
 
     n_planned: int = 0
     n_present: int = 0
+    rows: tuple[int, int] = (0, 0)
     form: TileForm | None = None
     alone: bool = False
     whole: bool = False
@@ -91,15 +86,15 @@ class Auditor:
         strategy = self.strategy
         found.grid = strategy is not None
         missing = []
-        broken = {index for index, _ in self.tiles.bad}
+        broken = np.array([index for index, _ in self.tiles.bad], np.int64)
         self.note_bad(found, self.tiles.bad)
         for start, index, specs in self.rows.pieces():
             position = np.arange(start, start + len(index))
             there = self.tiles.present[position]
             missing.append(index[~there])
             if strategy is not None and found.grid:
-                found.grid = bool((index == position).all()) and _same(specs, strategy, start)
-            readable = there if not broken else there & ~np.isin(index, list(broken))
+                found.grid = bool((index == position).all()) and same_rows(specs, strategy, start)
+            readable = there if not len(broken) else there & ~np.isin(index, broken)
             for data_idx, chosen in by_image(specs):
                 mine = index[chosen], position[chosen], rows_of(specs, chosen)
                 self._image(found, data_idx, mine, there[chosen], readable[chosen])
@@ -123,6 +118,8 @@ class Auditor:
     ) -> None:
         index, position, specs = rows
         image = found.images[data_idx]
+        begin = int(position[0]) if not image.n_planned else image.rows[0]
+        image.rows = begin, int(position[-1]) + 1
         image.n_planned += len(index)
         image.n_present += int(there.sum())
         full, kept = self.expected(data_idx, specs)
@@ -145,9 +142,9 @@ class Auditor:
             wrong = np.flatnonzero(mine & ~fits)
             if len(wrong):
                 found.bad_index = np.union1d(found.bad_index, index[wrong])
-            for row in wrong[: max(0, MAX_BAD - len(found.bad))].tolist():
-                why = _why(form, image.form, full[row], None if kept is None else kept[row])
-                found.bad.append((int(index[row]), why))
+            for row in wrong.tolist():
+                sizes = tuple(tuple(one[row].tolist()) for one in (full, kept) if one is not None)
+                found.bad.append((int(index[row]), _why(form, image.form, sizes)))
 
     def _expect(self, position: IntArray, full: IntArray, kept: IntArray | None) -> None:
         """Tell tiles that are made on demand which size they must have: as the first, all or kept parts only."""
@@ -181,17 +178,17 @@ class Auditor:
             raise self._named(error, data_idx) from None
         return full, np.stack(kept, axis=1)
 
-    def placed(self, data_idx: int, rows: tuple[IntArray, IntArray, SpecTable]) -> Placed:
-        """Return where rows of one image go."""
+    def placed(self, data_idx: int, rows: tuple[IntArray, IntArray, SpecTable], *, alone: bool = False) -> Placed:
+        """Return where rows of one image go; `alone` says whether absent tiles would hold only what is kept."""
         _, position, specs = rows
         full, _ = self.expected(data_idx, specs)
         shapes = np.array([form.shape[1:] for form in self.tiles.forms], np.int64).reshape(-1, full.shape[1])
         present = self.tiles.present[position]
-        alone = np.zeros(len(position), np.bool_)
-        alone[present] = (shapes[self.tiles.form_of[position[present]]] != full[present]).any(axis=1)
+        only_kept = np.full(len(position), alone)
+        only_kept[present] = (shapes[self.tiles.form_of[position[present]]] != full[present]).any(axis=1)
         only = self.options.blend == "crop"
         try:
-            return place_rows(self.axes[data_idx], self.options.margin, rows, only=only, alone=alone)
+            return place_rows(self.axes[data_idx], self.options.margin, rows, only=only, alone=only_kept)
         except ShapeError as error:
             raise self._named(error, data_idx) from None
 
@@ -200,58 +197,25 @@ class Auditor:
 
 
 class ImageRows:
-    """The rows of one image, placed, in pieces: what bins are made of."""
+    """The rows of one image, placed, in pieces: what bins are made of. They lie between two positions, `span`."""
 
-    def __init__(self, auditor: Auditor, data_idx: int) -> None:
-        self._auditor, self._data_idx = auditor, data_idx
+    def __init__(self, auditor: Auditor, data_idx: int, span: range, *, alone: bool) -> None:
+        self._auditor, self._data_idx, self._span, self._alone = auditor, data_idx, span, alone
 
     def pieces(self) -> Iterator[tuple[IntArray, Placed]]:
         """Yield `sample_idx` and places of the image's rows, in pieces."""
-        for start, index, specs in self._auditor.rows.pieces():
+        rows = self._auditor.rows
+        for start, index, specs in rows.pieces(start=self._span.start, stop=self._span.stop):
             chosen = np.flatnonzero(specs.data_idx == self._data_idx)
             if len(chosen):
-                mine = rows_of(specs, chosen)
-                yield mine.sample_idx, self._auditor.placed(self._data_idx, (index[chosen], chosen + start, mine))
+                mine = index[chosen], chosen + start, rows_of(specs, chosen)
+                yield mine[2].sample_idx, self._auditor.placed(self._data_idx, mine, alone=self._alone)
 
 
-def grid_strategy(rows: EpochRows) -> SequentialPatching | TiledPatching | WholeSamplePatching | None:
-    """Return the strategy if the plan should be a complete grid."""
-    try:
-        strategy = rows.plan.patching if rows.plan.header.config["patching"]["name"] != "fixed" else None
-    except PlanError:  # a part of a grid
-        return None
-    if (
-        not isinstance(strategy, SequentialPatching | TiledPatching | WholeSamplePatching)
-        or strategy.n_patches != rows.n
-    ):
-        return None
-    return strategy
-
-
-def by_image(specs: SpecTable) -> Iterator[tuple[int, Any]]:
-    """Yield each image of a table and its rows: slices where they lie together."""
-    if not len(specs):
-        return
-    change = np.flatnonzero(np.diff(specs.data_idx)) + 1
-    bounds = [0, *change.tolist(), len(specs)]
-    for begin, end in pairwise(bounds):
-        yield int(specs.data_idx[begin]), slice(begin, end)
-
-
-def rows_of(specs: SpecTable, chosen: Any) -> SpecTable:
-    """Return some rows of a table."""
-    return SpecTable(**{name: column[chosen] for name, column in specs.columns().items()})
-
-
-def _same(specs: SpecTable, strategy: Patching, start: int) -> bool:
-    wanted = strategy.get_patch_specs(start, start + len(specs)).columns()
-    found = specs.columns()
-    return found.keys() == wanted.keys() and all(np.array_equal(found[name], wanted[name]) for name in wanted)
-
-
-def _why(form: TileForm, first: TileForm, full: Sequence[int], kept: Sequence[int] | None) -> str:
-    channels = first.shape[0]
-    allowed = " or ".join(str((channels, *map(int, size))) for size in ([full] if kept is None else [full, kept]))
+@cache
+def _why(form: TileForm, first: TileForm, sizes: tuple[tuple[int, ...], ...]) -> str:
+    """Return why a tile does not fit; one text for all tiles of which it is true."""
     if form.dtype != first.dtype:
         return f"dtype is {form.dtype}; the first tile of the image has {first.dtype}"
+    allowed = " or ".join(str((first.shape[0], *size)) for size in dict.fromkeys(sizes))
     return f"shape is {tuple(form.shape)}; allowed: {allowed}"

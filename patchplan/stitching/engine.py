@@ -59,19 +59,24 @@ class ImageWork:
         return self.box_bytes([min(a, b) for a, b in zip(self.renderer.block, self.renderer.spatial, strict=True)])
 
 
+def usable(memory: int) -> int:
+    """Return what of the memory is for computing: a part holds chunks of tiles, some is nobody's."""
+    return memory - memory // 16 - OVERHEAD
+
+
 def check_memory(works: Sequence[ImageWork], memory: int, workers: int, part: int = 1) -> int:
     """Return how many workers the memory is enough for; ConfigError if for none.
 
     `part` says that only one part in so many is for computing.
     """
     block = max(1, *(work.block_bytes for work in works))
-    least = max(block, *(work.canvas.finish_bytes() for work in works)) * part + OVERHEAD
-    if least > memory:
+    least = max(block, *(work.canvas.finish_bytes() for work in works)) * part
+    if least > usable(memory):
         raise ConfigError(
             f"--memory: found {memory_text(memory)}; one block of the output and its tiles take more: "
-            f"give at least {memory_text(least)}, or smaller --chunks or --shards"
+            f"give at least {memory_text((least + OVERHEAD) * 16 // 15 + 1)}, or smaller --chunks or --shards"
         )
-    return max(1, min(workers, (memory - OVERHEAD) // (block * part)))
+    return max(1, min(workers, usable(memory) // (block * part)))
 
 
 def choose_box(work: ImageWork, n_samples: int, memory: int, workers: int) -> tuple[int, ...]:
@@ -127,7 +132,7 @@ class Run:
     def __init__(self, works: Sequence[ImageWork], memory: int, workers: int, progress: Progress | None) -> None:
         self.works = works
         self.workers = check_memory(works, memory, workers)
-        share = (memory - OVERHEAD) // self.workers
+        share = usable(memory) // self.workers
         self.boxes = [choose_box(work, work.canvas.frame.n_samples, share, self.workers) for work in works]
         self.filled = [0] * len(works)
         self._progress = progress
@@ -194,3 +199,16 @@ def do_box(work: ImageWork, task: Task, buffer: Buffer) -> int:
     filled = work.renderer.render(task.sample_idx, task.start, task.stop, out)
     work.canvas.write(task.sample_idx, task.start, out)
     return filled
+
+
+class Counted:
+    """Progress over several runs as one."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Add what is done; `total` is of one run only."""
+        self._done += done
+        if self._progress is not None:
+            self._progress(what, self._done, self._total)

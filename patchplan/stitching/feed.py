@@ -1,7 +1,8 @@
 """Tiles put together as they come, in any order: a block is written when its last tile is there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,15 +10,15 @@ from numpy.typing import NDArray
 
 from patchplan.core.specs import IntArray, SpecTable
 from patchplan.errors import AuditError, TilesError
-from patchplan.stitching.audit import Auditor
 from patchplan.stitching.canvases import Canvas
 from patchplan.stitching.engine import Buffer, ImageWork, Progress, Task, check_memory, do_box
+from patchplan.stitching.findings import some
 from patchplan.stitching.held import HeldTiles
-from patchplan.stitching.job import Output, StitchJob, some
+from patchplan.stitching.job import Output, StitchJob
+from patchplan.stitching.lookup import Lookup
 from patchplan.stitching.places import GridPlaces, TilePlaces
 from patchplan.tiles.protocol import TileForm
-
-SPECS_IN_MEMORY = 1 << 18
+from patchplan.tiles.reading import NUMBERS
 
 
 class Blocks:
@@ -110,7 +111,7 @@ class Feed:
         Where outputs grow.
     """
 
-    def __init__(self, job: StitchJob, place: Any, scratch: Any, progress: Progress | None) -> None:
+    def __init__(self, job: StitchJob, place: Path | None, scratch: Path, progress: Progress | None) -> None:
         self.job, self.place, self.scratch = job, place, scratch
         tiles = job.auditor.tiles
         assert isinstance(tiles, HeldTiles)  # noqa: S101
@@ -122,7 +123,7 @@ class Feed:
         self._finished: dict[int, tuple[Output, int, Any]] = {}
         self._progress, self._done = progress, 0
         self._total = job.n_pixels
-        self._lookup = Lookup(job.auditor)
+        self._lookup = Lookup(job.auditor, grid=job.assembly.audit.grid, scratch=scratch)
 
     def add(self, indices: Any, tiles: Any) -> None:
         """Take tiles (k C (Z) Y X), or one, by their indices.
@@ -147,6 +148,10 @@ class Feed:
         data_idx = int(specs.data_idx[0])
         form = TileForm(tuple(tile.shape), tile.dtype.newbyteorder("="))
         self._check(index, data_idx, specs, form)
+        if data_idx in self._finished:  # a tile of which no pixel is used
+            self.tiles.present[position] = True
+            self.job.assembly.audit.images[data_idx].n_present += 1
+            return
         image = self._image(data_idx)
         self.tiles.put(position, tile.astype(form.dtype, copy=False))
         audit = self.job.assembly.audit.images[data_idx]
@@ -159,6 +164,8 @@ class Feed:
     def _check(self, index: int, data_idx: int, specs: SpecTable, form: TileForm) -> None:
         """Refuse a tile that does not fit the plan or its image's first tile, which decides how all are."""
         auditor, audit = self.job.auditor, self.job.assembly.audit.images[data_idx]
+        if form.dtype.kind not in NUMBERS:
+            raise TilesError(f"tile {index} is of type {form.dtype}; allowed: numbers and bool")
         if len(form.shape) != specs.ndim + 1:
             raise TilesError(f"tile {index} has shape {form.shape}; allowed: {specs.ndim + 1} axes, C and space")
         full, kept = auditor.expected(data_idx, specs)
@@ -185,7 +192,7 @@ class Feed:
     def _finish(self, data_idx: int) -> None:
         image = self._images.pop(data_idx)
         image.canvas.finish(self._progress)
-        self._finished[data_idx] = image.output, image.filled, getattr(image.canvas, "array", None)
+        self._finished[data_idx] = image.output, image.filled, self.job.array_of(image.canvas)
 
     def release(self, position: int) -> None:
         """Forget a tile that is in all its blocks."""
@@ -220,46 +227,3 @@ class Feed:
                 self._image(data_idx).write_rest()
                 self._finish(data_idx)
         return [self._finished[data_idx] for data_idx in range(len(audit.images))]
-
-
-class Lookup:
-    """From indices of tiles to rows of the plan."""
-
-    def __init__(self, auditor: Auditor) -> None:
-        self._rows = auditor.rows
-        self.index = auditor.rows.index
-        self._order = None if isinstance(self.index, range) else np.argsort(self.index)
-        small = auditor.rows.n <= SPECS_IN_MEMORY
-        self._specs = auditor.rows.specs() if small else None
-        self._ordered = np.asarray(self.index)[self._order] if self._order is not None else None
-
-    def positions(self, indices: Sequence[Any]) -> list[int]:
-        """Return the rows of tiles; TilesError for an index that the plan does not have."""
-        found = []
-        for one in indices:
-            try:
-                index = int(one)
-            except (TypeError, ValueError):
-                raise TilesError(f"index {one!r} is no whole number") from None
-            found.append(self._position(index))
-        return found
-
-    def _position(self, index: int) -> int:
-        n = self._rows.n
-        if self._order is None or self._ordered is None:
-            if not 0 <= index < n:
-                raise TilesError(f"the plan has no tile {index}; it has 0 to {n - 1}")
-            return index
-        ordered = self._ordered
-        place = int(np.searchsorted(ordered, index))
-        if place == n or ordered[place] != index:
-            raise TilesError(f"the plan has no tile {index}; it has {ordered[0]} to {ordered[-1]}, not all of them")
-        return int(self._order[place])
-
-    def specs(self, positions: Sequence[int]) -> Iterator[tuple[int, SpecTable]]:
-        """Yield rows, one table each."""
-        for position in positions:
-            if self._specs is not None:
-                yield position, self._specs.slice(position, position + 1)
-            else:
-                yield position, self._rows.specs(position, position + 1)

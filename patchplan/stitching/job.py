@@ -4,24 +4,23 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from patchplan.errors import AuditError
 from patchplan.publish import Ours, check_folder, check_free, published_file, published_folder
 from patchplan.stitching.assemble import Assembly
-from patchplan.stitching.audit import Audit, Auditor
+from patchplan.stitching.audit import Auditor
 from patchplan.stitching.canvases import Canvas, CanvasOptions, check_options, open_canvas
 from patchplan.stitching.canvases.levels import make_levels
+from patchplan.stitching.canvases.memory import MemoryCanvas
 from patchplan.stitching.canvases.ome_tiff import scratch_of
 from patchplan.stitching.canvases.opening import files_of
-from patchplan.stitching.engine import Progress, Run
+from patchplan.stitching.engine import Counted, Progress, Run
 from patchplan.stitching.frame import Frame
 from patchplan.stitching.naming import output_names
 from patchplan.stitching.render import PixelRules
@@ -31,8 +30,6 @@ from patchplan.stitching.target import Target
 SCRATCH = ".scratch"
 IMAGES_PER_WORKER = 8
 """Outputs that are open at a time, so that workers have something to do and files stay few."""
-
-SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,8 @@ class StitchJob:
             If tiles, options and format do not go together.
         """
         rules = self.assembly.rules_of(data_idx)
-        name = Path(self.names[data_idx]).name.split(".")[0]
+        name = PurePosixPath(self.names[data_idx]).name.removesuffix(".npy")
+        name = name.removesuffix(".tif").removesuffix(".zarr").removesuffix(".ome")
         frame = self.assembly.frame(self.target.kind, data_idx, rules, name)
         check_options(self.target.kind, frame, self.storage)
         return Output(data_idx, rules, frame, self.path_of(data_idx))
@@ -138,7 +136,7 @@ class StitchJob:
                 for canvas, missed in self._write(outputs[first : first + size], place, done):
                     canvas.finish(progress)
                     filled.append(missed)
-                    arrays += [canvas.array] if hasattr(canvas, "array") else []
+                    arrays += [array for array in [self.array_of(canvas)] if array is not None]
         return self.done(list(zip(outputs, filled, strict=True)), arrays)
 
     def done(self, written: Sequence[tuple[Output, int]], arrays: Sequence[NDArray[Any]]) -> StitchResult:
@@ -164,7 +162,12 @@ class StitchJob:
     def open_canvas(self, output: Output, place: Path | None) -> Canvas:
         """Begin an output."""
         threads = self.assembly.options.workers
-        return open_canvas(self.target.kind, self._path(output, place), output.frame, self.storage, threads)
+        storage = replace(self.storage, token=f"{self.storage.token} {self.names[output.data_idx]}")
+        return open_canvas(self.target.kind, self._path(output, place), output.frame, storage, threads)
+
+    def array_of(self, canvas: Canvas) -> NDArray[Any] | None:
+        """Return the array that an output is, where no file is written."""
+        return canvas.array if self.target.kind == "memory" and isinstance(canvas, MemoryCanvas) else None
 
     @contextmanager
     def scratch(self, place: Path | None) -> Iterator[Path]:
@@ -243,6 +246,7 @@ class StitchJob:
 
     def planned(self) -> StitchResult:
         """Return what `run` would do."""
+        self.check_free()
         outputs = self.outputs()
         return self.result([self.image(one, 0) for one in outputs], self._notes(outputs))
 
@@ -265,39 +269,3 @@ class StitchJob:
             missing_output=None,
             notes=tuple(notes),
         )
-
-
-class Counted:
-    """Progress over several runs as one."""
-
-    def __init__(self, progress: Progress | None, total: int) -> None:
-        self._progress, self._total, self._done = progress, total, 0
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Add what is done; `total` is of one run only."""
-        self._done += done
-        if self._progress is not None:
-            self._progress(what, self._done, self._total)
-
-
-def check_audit(audit: Audit, *, allow_missing: bool) -> None:
-    """Raise AuditError unless all tiles are there (or may be missing), once each, and fit."""
-    missing = np.empty(0, np.int64) if allow_missing else audit.missing
-    problems = [
-        f"{n:,} of {audit.n_planned:,} tiles {what}: {some(indices)}"
-        for n, what, indices in (
-            (len(missing), "are missing", missing.tolist()),
-            (len(audit.duplicate), "are there more than once", audit.duplicate.tolist()),
-            (len(audit.bad_index), "do not fit or cannot be read", audit.bad_index.tolist()),
-        )
-        if n
-    ]
-    problems += [f"tile {index}: {why}" for index, why in audit.bad[:SHOWN]]
-    if problems:
-        raise AuditError("\n".join(problems), audit.missing.tolist(), audit.duplicate.tolist(), audit.bad)
-
-
-def some(indices: Sequence[int]) -> str:
-    """Return the first of many indices as text."""
-    more = f" and {len(indices) - SHOWN:,} more" if len(indices) > SHOWN else ""
-    return ", ".join(map(str, indices[:SHOWN])) + more

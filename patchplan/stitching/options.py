@@ -103,7 +103,7 @@ def _entries(value: PerAxisText, ndim: int, name: str) -> list[int | str | Fract
     """Return an entry per axis; one entry means all of them."""
     if isinstance(value, str):
         value = value.split(",")
-    entries = list(value) if isinstance(value, Sequence) else [value]
+    entries = list(value) if isinstance(value, Sequence | np.ndarray) else [value]
     if len(entries) == 1:
         entries *= ndim
     if len(entries) != ndim:
@@ -121,8 +121,9 @@ def parse_scale(scale: PerAxisText | None, ndim: int) -> tuple[Fraction, ...]:
     >>> parse_scale("1/2,2", 2)
     (Fraction(1, 2), Fraction(2, 1))
     """
+    entries = _entries(1 if scale is None else scale, ndim, "--scale")
     try:
-        found = tuple(Fraction(entry) for entry in _entries(1 if scale is None else scale, ndim, "--scale"))
+        found = tuple(Fraction(entry) for entry in entries)
     except (ValueError, ZeroDivisionError, TypeError, OverflowError):
         raise ConfigError(f"--scale: found {scale!r}; allowed: numbers or fractions such as 2 or 1/2") from None
     if not all(0 < entry <= 1024 and entry.denominator <= 1024 for entry in found):
@@ -144,8 +145,12 @@ def parse_margin(margin: PerAxisText | None, ndim: int) -> tuple[int, ...]:
 
 def parse_number(name: str, value: Any) -> float:
     """Return a number."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigError(f"{name}: found {value!r}; allowed: a number")
+    if isinstance(value, int) and abs(value) >= 2**64:
+        raise ConfigError(f"{name}: found {value!r}; allowed: whole numbers below 2**64")
     return value
 
 
@@ -190,8 +195,9 @@ def parse_sizes(sizes: PerAxisText | None, ndim: int, name: str) -> tuple[int, .
     """Return pixels per axis."""
     if sizes is None:
         return None
+    entries = _entries(sizes, ndim, name)
     try:
-        found = tuple(int(str(entry)) for entry in _entries(sizes, ndim, name))
+        found = tuple(int(str(entry)) for entry in entries)
     except ValueError:
         found = (0,)
     if any(entry < 1 for entry in found):

@@ -86,8 +86,9 @@ def _wide(block: Values) -> Values:
 
 def _softmax(block: Values, _: float) -> Values:
     values = _wide(block)
-    weights: Values = np.exp(values - values.max(axis=0))
-    weights /= weights.sum(axis=0)
+    with np.errstate(invalid="ignore"):  # of infinities there is no softmax: NaN
+        weights: Values = np.exp(values - values.max(axis=0))
+        weights /= weights.sum(axis=0)
     return weights
 
 
@@ -121,7 +122,7 @@ def convert(block: Values, target: np.dtype[Any]) -> Values:
         with np.errstate(over="ignore"):  # beyond the largest number is infinity
             return block.astype(target, copy=False)
     if block.dtype.kind == "f":
-        block = np.nan_to_num(np.rint(block), nan=0.0, posinf=np.inf, neginf=-np.inf)
+        block = np.nan_to_num(np.rint(_wide(block)), nan=0.0, posinf=np.inf, neginf=-np.inf)
     if target.kind == "b":
         return block > 0
     lowest, highest = np.iinfo(target).min, np.iinfo(target).max

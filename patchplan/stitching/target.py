@@ -39,6 +39,8 @@ def parse_target(output: str | os.PathLike[str] | None, output_format: str | Non
         raise ConfigError(f"--format: found {output_format!r}; allowed: {', '.join(get_args(OutputFormat))}")
     if output is None:
         return Target("memory", None)
+    if not isinstance(output, str | os.PathLike):
+        raise OutputError(f"found {output!r} as output; allowed: a path, or None for arrays in memory")
     path = Path(output)
     named = SUFFIXES.get(path.suffix.lower())
     if n_images > 1:

@@ -7,7 +7,7 @@ from patchplan import api
 from patchplan.errors import OutputError, PlanError
 from patchplan.plans.plan import open_plan
 from patchplan.plans.subset import write_subset
-from tests.plans.making import SUFFIXES, TILED, edit, make_plan, rows_of
+from tests.plans.making import SUFFIXES, TILED, edit, make_image, make_plan, rows_of
 
 RANDOM = {"name": "random", "patch_size": 16, "seed": 3}
 
@@ -43,7 +43,7 @@ def test_a_column_epoch_made_by_hand_chooses_its_rows(tmp_path):
     assert np.asarray(rows_.index).tolist() == [5, 7]
     assert rows_.specs().coords[:, 0].tolist() == [0, 4]
     assert rows_.specs(1, 2).coords[:, 0].tolist() == [4]
-    with pytest.raises(PlanError, match=r"--epoch: found 2; .* has epochs 0 to 1"):
+    with pytest.raises(PlanError, match=r"--epoch: found 2; .* has rows of epochs 0 to 1"):
         plan.epoch(2)
 
 
@@ -102,3 +102,17 @@ def test_a_part_of_an_epoch_stays_in_its_epoch(tmp_path):
     part = open_plan(tmp_path / "part.parquet").epoch(1)
     assert np.asarray(part.index).tolist() == [0, 2]
     assert rows_of(part.specs()) == [rows_of(whole.epoch(1).specs())[i] for i in (0, 2)]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_pieces_are_of_the_size_asked_for_whatever_the_file_is_read_in(tmp_path, suffix, monkeypatch):
+    """Whoever writes shards relies on it."""
+    monkeypatch.setattr("patchplan.plans.tables.csv.READ_BLOCK", 4096)
+    monkeypatch.setattr("patchplan.plans.epoch.HELD_ROWS", 0)
+    make_image(tmp_path / "a.npy", (300, 300))
+    rows = open_plan(make_plan(tmp_path, suffix, {"name": "tiled", "patch_size": 8, "overlaps": 2})).epoch()
+    for start, stop in ((0, rows.n), (70, rows.n - 3)):
+        pieces = list(rows.pieces(64, start, stop))
+        assert [first for first, _, _ in pieces] == list(range(start, stop, 64))
+        assert {len(index) for _, index, _ in pieces[:-1]} == {64}
+        assert [row for _, _, specs in pieces for row in specs] == rows_of(rows.specs(start, stop))
