@@ -11,7 +11,7 @@ import pytest
 
 from patchplan.errors import ImageError, OutputError
 from patchplan.publish import check_folder, published_file, published_folder, zarr_files
-from tests.killing import OURS, read, write
+from tests.killing import OURS, read, write, write_file
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks and signals of POSIX")
 
@@ -202,6 +202,67 @@ def test_a_backup_made_by_hand_stays(path, exists):
         write(path, "new")
         assert read(path) == {"new"}
     assert read(backup) == {"backup"}
+
+
+def test_an_empty_folder_called_old_stays(path):
+    backup = path.with_name("out.zarr.old")
+    backup.mkdir()
+    write(path, "old")
+    with pytest.raises(OutputError, match=r"out\.zarr\.old: is in the way"):
+        write(path, "new")
+    assert (read(path), names(path.parent)) == ({"old"}, ["out.zarr", "out.zarr.old"])
+
+
+@pytest.mark.parametrize("content", [[], [".patchplan-replaced"]])
+def test_a_folder_called_old_beside_a_file_stays(path, content):
+    backup = path.with_name("out.zarr.old")
+    backup.mkdir()
+    for name in content:
+        (backup / name).touch()
+    write_file(path, "old")
+    write_file(path, "new")
+    assert names(backup) == content
+    assert read(path) == {"new"}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_interrupt_while_folders_swap_is_not_hidden(path, monkeypatch, number, when):
+    """A signal may come before or after each of the two renames."""
+    write(path, "old")
+    rename, count = Path.rename, 0
+
+    def interrupted(self, target):
+        nonlocal count
+        count += 1
+        if (count, when) == (number, "before"):
+            raise KeyboardInterrupt("here")
+        moved = rename(self, target)
+        if (count, when) == (number, "after"):
+            raise KeyboardInterrupt("here")
+        return moved
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="here"):
+        write(path, "new")
+    assert read(path) == ({"new"} if (number, when) == (2, "after") else {"old"})
+    assert [file.name for file in path.parent.iterdir()] == ["out.zarr"]
+    assert not (path / ".patchplan-replaced").exists()
+
+
+@pytest.mark.parametrize("publish", [published_folder, published_file])
+def test_an_interrupt_while_the_output_is_begun_leaves_nothing(path, monkeypatch, publish):
+    def interrupted(handle):
+        raise KeyboardInterrupt("here")
+
+    def run() -> None:
+        with publish(path, overwrite=False, ours=OURS):
+            pass
+
+    monkeypatch.setattr("patchplan.publish.growing.lock", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="here"):
+        run()
+    assert names(path.parent) == []
 
 
 @pytest.mark.parametrize("name", ["out.zarr.partial", "out.zarr"])

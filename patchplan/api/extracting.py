@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patchplan.api.common import PathLike, Progress, counting
-from patchplan.core.amounts import parse_dtype, parse_memory, parse_workers
+from patchplan.core.amounts import parse_dtype, parse_memory, parse_workers, whole_number
 from patchplan.core.specs import IntArray, SpecTable
 from patchplan.errors import ConfigError, OutputError
 from patchplan.extracting.batches import batches
@@ -149,8 +149,7 @@ def read_patches(
     ConfigError, ImageError, PlanError
         What concerns the plan and the options at once, what concerns an image when it is read.
     """
-    if type(batch_size) is not int or batch_size < 1:
-        raise ConfigError(f"batch_size: found {batch_size!r}; allowed: a whole number from 1")
+    batch_size = whole_number("batch_size", batch_size, 1)
     _check_pad_mode(pad_mode)
     rows = _opened(plan, root).epoch(epoch)
     cutter = Cutter(_sources(rows.plan, images, channels, {}, None), pad_mode)
@@ -192,9 +191,7 @@ def _empty_form(
         raise ConfigError(f"--empty: makes a stack, so the output must end in .zarr; found {target.path}")
     if n_channels is None or dtype is None:
         raise ConfigError("--empty: needs --channels-out C and --dtype DTYPE, those of the predictions")
-    if type(n_channels) is not int or n_channels < 1:
-        raise ConfigError(f"--channels-out: found {n_channels!r}; allowed: a whole number from 1")
-    return n_channels, parse_dtype(dtype)
+    return whole_number("--channels-out", n_channels, 1), parse_dtype(dtype)
 
 
 def _sources(
@@ -204,8 +201,13 @@ def _sources(
     reading: dict[str, Any],
     progress: Progress | None,
 ) -> Sources:
-    if channels is not None and (not channels or any(type(channel) is not int for channel in channels)):
-        raise ConfigError(f"--channels: found {channels!r}; allowed: numbers of channels from 0, at least one")
+    if channels is not None:
+        entries = [channels] if isinstance(channels, str) else list(channels)
+        channels = [whole_number("--channels", channel) for channel in entries]
+        if not channels:
+            raise ConfigError("--channels: found none; allowed: numbers of channels from 0, at least one")
+    if isinstance(images, np.ndarray):
+        raise ConfigError("--from: found an array; allowed: paths, or images that patchplan.open_image opened")
     if images is None:
         said = [f"--{name}" for name, value in reading.items() if value is not None]
         if said:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from patchplan.tiles.check import check_tiles
 from patchplan.tiles.memory import ArrayTiles, ObjectTiles
 from patchplan.tiles.opening import open_tiles
 from patchplan.tiles.protocol import Tiles
+from patchplan.tiles.words import AbsentChunks
 
 
 def stitch(
@@ -203,8 +204,8 @@ def tile_paths(tiles: Any) -> list[Path]:
 
 def _tiles(tiles: Any, paths: Sequence[Path], prepared: Prepared, *, absent_chunks: str, later_wins: bool) -> Tiles:
     """Open tiles, wherever they are."""
-    if absent_chunks not in ("missing", "zeros"):
-        raise ConfigError(f"--absent-chunks: found {absent_chunks!r}; allowed: missing, zeros")
+    if absent_chunks not in get_args(AbsentChunks):
+        raise ConfigError(f"--absent-chunks: found {absent_chunks!r}; allowed: {', '.join(get_args(AbsentChunks))}")
     rows, options = prepared.rows, prepared.options
     ndim, index = rows.plan.header.ndim, rows.index
     if paths:

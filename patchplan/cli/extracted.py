@@ -14,9 +14,9 @@ KINDS = {"stack": "a stack", "array": "an array", "folder": "a folder"}
 
 def show_extracted(result: "ExtractResult") -> None:
     """Write what patches there are, and where."""
-    what = "tiles, none written" if result.empty else "patches"
-    one = "tile, not written" if result.empty else "patch"
-    typer.echo(f"{count(result.n_patches, one, what)}{_form(result)}: {size(result.bytes)}")
+    n = result.n_patches
+    what = f"room for {count(n, 'tile', 'tiles')}" if result.empty else count(n, "patch", "patches")
+    typer.echo(f"{what}{_form(result)}: {size(result.bytes)}")
     files = f" of .{result.format} files" if result.kind == "folder" else ""
     kind = "" if result.kind is None else f", {KINDS[result.kind]}{files}"
     if result.out is None:

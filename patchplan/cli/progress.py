@@ -27,6 +27,6 @@ def progress_bars(*, quiet: bool) -> Iterator[Callable[[str, int, int], None] | 
             if what not in tasks:
                 tasks[what] = bars.add_task(what, total=total, rate="")
             speed = bars.tasks[tasks[what]].speed
-            bars.update(tasks[what], completed=done, rate=f"{speed:,.0f}/s" if speed else "")
+            bars.update(tasks[what], completed=done, total=total, rate=f"{speed:,.0f}/s" if speed else "")
 
         yield show

@@ -10,7 +10,8 @@ from patchplan.cli.progress import progress_bars
 from patchplan.cli.render import say
 from patchplan.cli.values import per_axis
 from patchplan.errors import AuditError, ConfigError, OutputError
-from patchplan.stitching.words import AbsentChunks, Blend, Ngff, OutputFormat
+from patchplan.stitching.words import Blend, Ngff, OutputFormat
+from patchplan.tiles.words import AbsentChunks
 
 if TYPE_CHECKING:
     from patchplan.stitching.result import StitchResult

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import typer
+
 from patchplan.cli.render import MAX_IMAGES, WIDE, by, count, end_of, stdout_console, write
 
 if TYPE_CHECKING:
-    from patchplan.errors import AuditError
     from patchplan.stitching.result import StitchResult
 
 MAX_INDICES = 10
@@ -14,7 +15,16 @@ MAX_INDICES = 10
 
 
 def show_stitched(result: "StitchResult", *, unwritten: str | None = None) -> None:
-    """Write a line per image; `unwritten` says why none of them is there."""
+    """Write a line per image, where there are any; `unwritten` says why none of them is written."""
+    if result.outputs:
+        _show_images(result, _summary(result) + ([] if unwritten is None else [f"{unwritten}: nothing written"]))
+        return
+    for line in _summary(result):
+        typer.echo(line)
+
+
+def _show_images(result: "StitchResult", lines: Sequence[str]) -> None:
+    """Write a line per image, and lines below."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -30,34 +40,36 @@ def show_stitched(result: "StitchResult", *, unwritten: str | None = None) -> No
         table.add_row(*(Text(cell) for cell in cells), f"{one.filled:,}")
     if len(result.outputs) > MAX_IMAGES:
         table.add_row(f"... and {len(result.outputs) - MAX_IMAGES:,} more")
-    lines = _summary(result) + ([] if unwritten is None else [f"{unwritten}: nothing written"])
     write(console, table, lines)
 
 
 def _summary(result: "StitchResult") -> list[str]:
-    images = count(len(result.outputs), "image", "images")
-    lines = [f"{result.blend}: {count(result.n_tiles, 'tile', 'tiles')}, {images}"]
+    tiles = count(result.n_tiles, "tile", "tiles")
+    if result.outputs:
+        lines = [f"{result.blend}: {tiles}, {count(len(result.outputs), 'image', 'images')}"]
+    else:
+        lines = [f"{tiles} checked"]
     if result.missing_output:
         lines.append(f"wrote {result.missing_output}: what to run again")
     return lines
 
 
-def findings(found: "StitchResult | AuditError") -> list[str]:
+def findings(found: "StitchResult") -> list[str]:
     """Return a line for each kind of finding: how many tiles, and the first of them.
 
     Examples
     --------
-    >>> from patchplan.errors import AuditError
-    >>> findings(AuditError("2 tiles are missing", missing=[3, 4], bad=[(7, "7.npy: is no array")]))
+    >>> from patchplan.stitching.result import BadTile, StitchResult
+    >>> facts = dict(plan="p.csv", blend="crop", n_tiles=9, outputs=(), missing_output=None, notes=())
+    >>> bad = BadTile(index=7, why="7.npy: is no array")
+    >>> findings(StitchResult(missing=(3, 4), duplicate=(), bad=(bad,), **facts))
     ['missing: 2 tiles: 3, 4', 'broken: tile 7: 7.npy: is no array']
     """
     lines = []
     for name, indices in (("missing", found.missing), ("there more than once", found.duplicate)):
         if len(indices):
             lines.append(f"{name}: {count(len(indices), 'tile', 'tiles')}: {_first(indices)}")
-    bad = [each if isinstance(each, tuple) else (each.index, each.why) for each in found.bad[:MAX_INDICES]]
-    for index, why in bad:
-        lines.append(f"broken: tile {index}: {why}")
+    lines += [f"broken: tile {bad.index}: {bad.why}" for bad in found.bad[:MAX_INDICES]]
     if len(found.bad) > MAX_INDICES:
         lines.append(f"broken: {len(found.bad) - MAX_INDICES:,} more tiles; all with --json")
     return lines

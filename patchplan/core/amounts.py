@@ -1,5 +1,6 @@
 """Values of options that several commands share: memory, threads, data types."""
 
+import operator
 import os
 import re
 from typing import Any
@@ -49,6 +50,23 @@ def parse_workers(workers: int | None) -> int:
     if type(workers) is not int or not 1 <= workers <= 256:
         raise ConfigError(f"--workers: found {workers!r}; allowed: 1 to 256")
     return workers
+
+
+def whole_number(name: str, value: Any, minimum: int = 0) -> int:
+    """Return a whole number, also one of numpy, as a plain int; ConfigError for anything else or less.
+
+    Examples
+    --------
+    >>> whole_number("--epoch", np.int64(3))
+    3
+    """
+    try:
+        number = -1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = minimum - 1
+    if number < minimum:
+        raise ConfigError(f"{name}: found {value!r}; allowed: a whole number from {minimum}")
+    return number
 
 
 def parse_dtype(dtype: Any) -> np.dtype[Any]:

@@ -53,11 +53,13 @@ def extract_rows(
         target.check_forms(content)
     sources.open(content.images, running.progress)
     used = [sources[data_idx] for data_idx in content.images]
+    notes = sources.notes(content.images)
     workers = workers_within(running.memory, running.workers, content, used)
     if target is not None and not running.dry_run:
         with target.writer(content, threads=workers, overwrite=running.overwrite) as writer:
             _write(content, Cutter(sources, pad_mode), writer, workers, running.progress)
-    return _result(content, target, running, notes=tuple(sources.changed(content.images)))
+            sources.check_unchanged(content.images)
+    return _result(content, target, running, notes=tuple(notes))
 
 
 def extract_empty(

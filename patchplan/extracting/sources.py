@@ -108,6 +108,16 @@ class Sources:
                 f"{plan.images[data_idx].uri} starts from"
             ) from None
 
+    def check_unchanged(self, images: Iterable[int]) -> None:
+        """Raise ImageError if an image is no longer what was opened: what was cut since may be another's."""
+        for data_idx in images:
+            self[data_idx].check_unchanged()
+
+    def notes(self, images: Iterable[int]) -> list[str]:
+        """Return what is to be said of images as they are now, each once."""
+        said = [f"{self[i].uri}: {note}" for i in images for note in self[i].info.notes if "missing" in note]
+        return [*self.changed(images), *dict.fromkeys(said)]
+
     def changed(self, images: Iterable[int]) -> list[str]:
         """Return a note if a plan's own images have changed since it was made."""
         planned = self._plan.images

@@ -1,7 +1,7 @@
 """Where patches go: what an output's name says, and what must not be harmed."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,10 @@ DTYPES = frozenset(
 """What Zarr and TIFF can hold."""
 
 
+SUFFIXES = frozenset((".tif", ".tiff", ".png", ".jpg", ".jpeg", ".zip", ".csv", ".json", ".parquet", ".yaml", ".h5"))
+"""Of files that nobody wants as the name of a folder."""
+
+
 @dataclass(frozen=True)
 class Target:
     """An output and its kind."""
@@ -37,6 +41,11 @@ class Target:
     def of(cls, output: Path, file_format: FileFormat | None) -> "Target":
         """Read the kind from the suffix; ConfigError for a file format where there is no folder."""
         suffix = output.suffix.lower()
+        if suffix in SUFFIXES:
+            raise OutputError(
+                f"{output}: found suffix {output.suffix}; allowed: .zarr (a stack), .npy (an array), or the name of a "
+                "folder, with --format npy or tif"
+            )
         if suffix not in (".zarr", ".npy"):
             return cls(output, "folder", file_format or "npy")
         if file_format is not None:
@@ -81,7 +90,7 @@ class Target:
         if self.kind == "array":
             with published([self.path], overwrite=overwrite) as partials:
                 writer = ArrayWriter(partials[0], content.n, content.only_form)
-                with _closing(writer):
+                with closing(writer):
                     yield writer
             return
         with published_folder(self.path, overwrite=overwrite, ours=self._ours) as folder:
@@ -90,7 +99,7 @@ class Target:
             else:
                 about, rows = _about(content), content.batch_rows
                 writer = StackWriter(folder, content.n, content.only_form, rows=rows, threads=threads, **about)
-            with _closing(writer):
+            with closing(writer):
                 yield writer
 
     def create_empty(self, content: Content, *, overwrite: bool) -> None:
@@ -104,11 +113,3 @@ class Target:
 
 def _about(content: Content) -> dict[str, Any]:
     return {"digest": content.rows.plan.digest, "epoch": content.rows.epoch}
-
-
-@contextmanager
-def _closing(writer: TileWriter) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        writer.close()

@@ -42,7 +42,7 @@ def describe(error: Exception, doing: str, broken: str | None = None) -> str:
     `broken` says in our words what it means that the library for a format gave up; its own words follow.
     """
     for kind, text in _SYSTEM_ERRORS.items():
-        if isinstance(error, kind):
+        if isinstance(error, kind) and not _says_more(error):
             return text
     if isinstance(error, MemoryError):
         return f"{doing}: does not fit in memory"
@@ -50,6 +50,11 @@ def describe(error: Exception, doing: str, broken: str | None = None) -> str:
         return f"{doing}: {one_line(error.strerror)}"
     words = f"{_name(type(error))}: {one_line(str(error))}".removesuffix(": ")
     return f"{broken or doing} ({words})"
+
+
+def _says_more(error: Exception) -> bool:
+    """Return whether an error of the system says more than its number, such as which chunk."""
+    return isinstance(error, OSError) and error.errno is not None and error.strerror != os.strerror(error.errno)
 
 
 def _name(kind: type[Exception]) -> str:

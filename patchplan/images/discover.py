@@ -3,13 +3,23 @@
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from patchplan.errors import ImageError
 from patchplan.images.boundary import naming
-from patchplan.images.paths import SUFFIXES, is_zarr_folder
+from patchplan.images.paths import SUFFIXES, absolute, is_zarr_folder
+from patchplan.images.zarr.store import STACK, FolderStore, is_stack
 
 _GLOB = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Paths of images, and why others that lie in the same folders are left out."""
+
+    paths: list[Path]
+    left_out: list[ImageError]
 
 
 def find_images(inputs: Sequence[str | os.PathLike[str]]) -> list[Path]:
@@ -20,28 +30,42 @@ def find_images(inputs: Sequence[str | os.PathLike[str]]) -> list[Path]:
     inputs : sequence of path
         Files and Zarr stores, in the order given; folders, searched recursively and sorted by path; glob
         patterns (`**` included), sorted by path. Hidden files in folders are left out, as are files without
-        a suffix of an image. A path found twice counts once. What cannot be entered or followed is returned
-        too: opening it says why.
+        a suffix of an image and stacks of patches that patchplan wrote. A path found twice counts once. What
+        cannot be entered or followed is returned too: opening it says why.
 
     Raises
     ------
     ImageError
         For a missing file, a folder without images, or a pattern without a match.
     """
+    return search(inputs).paths
+
+
+def search(inputs: Sequence[str | os.PathLike[str]]) -> Search:
+    """Return what `find_images` does, and the stacks of patches that were found in folders."""
     found: dict[str, Path] = {}
+    stacks: dict[str, Path] = {}
     for one in inputs:
         with naming(one):
-            for path in _expand(os.fspath(one)):
-                found.setdefault(os.path.abspath(path), path)  # noqa: PTH100 (resolve() would follow symlinks)
-    return list(found.values())
+            for path in _expand(os.fspath(one), stacks):
+                found.setdefault(absolute(path), path)
+    left_out = [ImageError(f"{path}: {STACK}") for key, path in stacks.items() if key not in found]
+    return Search(list(found.values()), left_out)
 
 
-def _expand(text: str) -> list[Path]:
+def _expand(text: str, stacks: dict[str, Path]) -> list[Path]:
+    """Return the images that an input means; stacks in a folder are put into `stacks`."""
     if not text:
         raise ImageError("'': no such file or folder")
     path = Path(text)
     if path.is_dir() and not _is_store(path):
-        images = list(_walk(path))
+        images: list[Path] = []
+        others: list[Path] = []
+        for one in _walk(path):
+            (others if _is_stack_of_patches(one) else images).append(one)
+        stacks.update({absolute(one): one for one in others})
+        if others and not images:
+            raise ImageError(f"{text}: no images in this folder; {others[0].name} {STACK}")
         if not images:
             raise ImageError(f"{text}: no images in this folder; known suffixes are {', '.join(sorted(SUFFIXES))}")
         return images
@@ -72,6 +96,13 @@ def _is_image(path: Path) -> bool:
 
 def _is_store(path: Path) -> bool:
     return path.suffix.lower() == ".zarr" or is_zarr_folder(path)
+
+
+def _is_stack_of_patches(path: Path) -> bool:
+    """Return whether a Zarr folder is no image but our own; of a broken one, opening it says why."""
+    with contextlib.suppress(ImageError, OSError):
+        return path.is_dir() and is_stack(FolderStore(path), "")
+    return False
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from patchplan.errors import ImageError
-from patchplan.images.discover import find_images
+from patchplan.images.discover import search
 from patchplan.images.info import Options
 from patchplan.images.opening import open_members
 from patchplan.images.source import ImageSource
@@ -28,7 +28,10 @@ LATENCY_WORKERS = 16
 
 @dataclass(frozen=True)
 class Found:
-    """Images that opened, in order, and the errors of those left out with `skip_broken`."""
+    """Images that opened, in order, and why others are left out.
+
+    `skipped` holds the errors of broken ones, with `skip_broken`, and stacks of patches found in folders.
+    """
 
     sources: list[ImageSource]
     skipped: list[ImageError]
@@ -67,7 +70,8 @@ def open_all(
     ImageError
         Naming the broken files, if there are any, or if nothing is left to open.
     """
-    paths = find_images(inputs)
+    searched = search(inputs)
+    paths = searched.paths
     options = Options(axes, series, level, array, z_as_samples)
     sources: dict[tuple[object, ...], ImageSource] = {}
     broken: list[ImageError] = []
@@ -85,7 +89,7 @@ def open_all(
         raise _all_broken(broken, n_found)
     if not sources:
         raise ImageError("no images given")
-    return Found(list(sources.values()), broken)
+    return Found(list(sources.values()), [*searched.left_out, *broken])
 
 
 def _open_each(

@@ -2,7 +2,8 @@
 
 import io
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from patchplan.images.boundary import RefusedError
 from patchplan.images.info import ImageInfo, Options
 from patchplan.images.layout import Box, parse_override
-from patchplan.images.paths import HEAD_BYTES, Seen, Stamp, fingerprint
+from patchplan.images.paths import HEAD_BYTES, Seen, Stamp, absolute, fingerprint, is_touched, look
 from patchplan.images.reading import Described, Examined, Reader
 
 MAX_HEADER = HEAD_BYTES - 16
@@ -32,13 +33,20 @@ class NpyRecipe:
         """Map the file."""
         return _NpyReader(self)
 
+    def check(self) -> None:
+        """Refuse another size or header."""
+        if is_touched(self.path, self.stamp):
+            self.open().close()
+
 
 class _NpyReader:
     def __init__(self, recipe: NpyRecipe) -> None:
-        order = "F" if recipe.fortran else "C"
-        self._map: NDArray[Any] = np.memmap(
-            recipe.path, recipe.dtype, "r", recipe.offset, recipe.shape, "F" if order == "F" else "C"
-        )
+        shape, fortran, dtype, header = _header(look(Path(recipe.path)))
+        if (shape, fortran, dtype.str, len(header)) != (recipe.shape, recipe.fortran, recipe.dtype, recipe.offset):
+            was = f"{recipe.shape} {np.dtype(recipe.dtype)}"
+            raise RefusedError(f"has changed since it was opened: its header says {shape} {dtype}, was {was}")
+        order: Literal["F", "C"] = "F" if fortran else "C"
+        self._map: NDArray[Any] = np.memmap(recipe.path, dtype, "r", len(header), shape, order)
 
     def read(self, box: Box) -> NDArray[Any]:
         return self._map[box]
@@ -60,7 +68,7 @@ def examine(seen: Seen, options: Options) -> Examined:
     needed = len(header) + _n_bytes(shape, dtype)
     if size < needed:
         raise RefusedError(f"is truncated: {size:,} bytes, shape {shape} of {dtype} needs {needed:,}")
-    recipe = NpyRecipe(path, len(header), shape, dtype.str, fortran, seen.stamp)
+    recipe = NpyRecipe(absolute(seen.path), len(header), shape, dtype.str, fortran, seen.stamp)
     info = ImageInfo(
         uri=path,
         kind="npy",

@@ -1,12 +1,13 @@
 """Regions that reach outside an image, solved one axis at a time."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 PadMode = Literal["constant", "reflect", "edge"]
+PAD_MODES = get_args(PadMode)
 
 
 @dataclass(frozen=True, slots=True)

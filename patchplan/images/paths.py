@@ -84,6 +84,19 @@ def look(path: Path) -> Seen:
         os.close(handle)
 
 
+def absolute(path: Path) -> str:
+    """Return the path that is still right when the working folder is another; links are not followed."""
+    return os.path.abspath(path)  # noqa: PTH100 (resolve() would follow symlinks)
+
+
+def is_touched(path: str, stamp: Stamp) -> bool:
+    """Return whether a file was written since it had this stamp, or refuse another size."""
+    now = Seen(Path(path), os.stat(path))  # noqa: PTH116 (no Path method per file)
+    if now.size != stamp[2]:
+        raise RefusedError(f"has changed since it was opened: {now.size:,} bytes, was {stamp[2]:,}")
+    return now.stamp != stamp[: len(now.stamp)]
+
+
 def check_regular(status: os.stat_result) -> None:
     """Refuse what is no regular file."""
     if not stat.S_ISREG(status.st_mode):

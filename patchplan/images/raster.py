@@ -12,7 +12,7 @@ from patchplan.images.boundary import RefusedError
 from patchplan.images.info import ImageInfo, Options
 from patchplan.images.layout import Box, parse_override
 from patchplan.images.limits import CACHE, MAX_WHOLE, check_chunk
-from patchplan.images.paths import Seen, Stamp, fingerprint
+from patchplan.images.paths import Seen, Stamp, absolute, fingerprint, is_touched
 from patchplan.images.reading import Described, Examined, Reader
 
 
@@ -35,6 +35,14 @@ class RasterRecipe:
     def open(self) -> Reader:
         """Open the file; it is decoded when the first region is read."""
         return _RasterReader(self)
+
+    def check(self) -> None:
+        """Refuse another size or header."""
+        if is_touched(self.path, self.stamp):
+            header = _header(Path(self.path), self.kind)
+            if (header.shape, header.dtype) != (self.shape, self.dtype):
+                now, was = f"{header.shape} {header.dtype}", f"{self.shape} {self.dtype}"
+                raise RefusedError(f"has changed since it was opened: its header says {now}, was {was}")
 
 
 class _RasterReader:
@@ -69,13 +77,12 @@ class _RasterReader:
 
 def examine(seen: Seen, kind: str, options: Options) -> Examined:
     """Return the one image of the file, from its header."""
-    with seen.path.open("rb") as file:
-        header = _png(file) if kind == "png" else _jpeg(file)
+    header = _header(seen.path, kind)
     axes = "YX" if len(header.shape) == 2 else "YXC"
     if options.axes is not None:
         axes = parse_override(options.axes, header.shape, axes)
     path = str(seen.path)
-    recipe = RasterRecipe(path, kind, header.shape, header.dtype, seen.stamp)
+    recipe = RasterRecipe(absolute(seen.path), kind, header.shape, header.dtype, seen.stamp)
     info = ImageInfo(
         uri=path,
         kind=kind,
@@ -93,6 +100,11 @@ def examine(seen: Seen, kind: str, options: Options) -> Examined:
         levels=(header.shape,),
     )
     return [Described(info, recipe, (seen.same_file,))]
+
+
+def _header(path: Path, kind: str) -> _Header:
+    with path.open("rb") as file:
+        return _png(file) if kind == "png" else _jpeg(file)
 
 
 def _shape(height: int, width: int, channels: int) -> tuple[int, ...]:

@@ -26,6 +26,9 @@ class Recipe(Protocol):
     def open(self) -> Reader:
         """Open the file."""
 
+    def check(self) -> None:
+        """Refuse a file that is another than it was: of files size and header count, of Zarr the array's document."""
+
 
 @dataclass(frozen=True, slots=True)
 class Described:

@@ -1,6 +1,7 @@
 """A lazy image: known without its pixels, read by region, padded outside."""
 
 from collections.abc import Sequence
+from operator import index
 from types import TracebackType
 from typing import Any
 
@@ -8,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patchplan.core.axes import spatial_axes
-from patchplan.errors import ShapeError
+from patchplan.errors import ConfigError, ShapeError
 from patchplan.images.boundary import naming
 from patchplan.images.layout import Layout, resolve
 from patchplan.images.limits import check_region
-from patchplan.images.padding import PadMode, pick
+from patchplan.images.padding import PAD_MODES, PadMode, pick
 from patchplan.images.pool import POOL
 from patchplan.images.reading import Described
 
@@ -141,11 +142,16 @@ class ImageSource:
         Raises
         ------
         ShapeError
-            For a sample or channel that the image lacks, or coordinates that do not fit its axes.
+            For a sample or channel that the image lacks, or coordinates that do not fit its axes or are no
+            integers.
+        ConfigError
+            For another `pad_mode`.
         ImageError
             If the file cannot be read.
         """
-        self._check(sample_idx, coords, size, channels)
+        sample_idx, coords, size, channels = self._checked(sample_idx, coords, size, channels)
+        if pad_mode not in PAD_MODES:
+            raise ConfigError(f"pad_mode: found {pad_mode!r}; allowed: {', '.join(PAD_MODES)}")
         n_spatial = self.data_shape[2:]
         pieces = [pick(start, length, n, pad_mode) for start, length, n in zip(coords, size, n_spatial, strict=True)]
         n_channels = self.data_shape[1] if channels is None else len(channels)
@@ -168,6 +174,22 @@ class ImageSource:
         # always a copy that the caller owns: a memory map would keep the file open
         return np.array(block, dtype=self.dtype, order="C", copy=None if block.base is None else True)
 
+    def _checked(
+        self, sample_idx: int, coords: Sequence[int], size: Sequence[int], channels: Sequence[int] | None
+    ) -> tuple[int, tuple[int, ...], tuple[int, ...], tuple[int, ...] | None]:
+        """Return the arguments as Python integers, which do not overflow, or refuse them."""
+        sample_idx = self._integers("sample", (sample_idx,))[0]
+        coords, size = self._integers("coords", coords), self._integers("size", size)
+        channels = None if channels is None else self._integers("channels", channels)
+        self._check(sample_idx, coords, size, channels)
+        return sample_idx, coords, size, channels
+
+    def _integers(self, what: str, values: Sequence[int]) -> tuple[int, ...]:
+        try:
+            return tuple(map(index, values))
+        except TypeError:
+            raise ShapeError(f"{self.uri}: {what} {values} asked for; allowed are integers") from None
+
     def _check(
         self, sample_idx: int, coords: Sequence[int], size: Sequence[int], channels: Sequence[int] | None
     ) -> None:
@@ -182,6 +204,19 @@ class ImageSource:
         for channel in channels or ():
             if not 0 <= channel < n_channels:
                 raise ShapeError(f"{self.uri}: channel {channel} asked for; it has 0 to {n_channels - 1}")
+
+    def check_unchanged(self) -> None:
+        """Check that the file is still what was opened: its size and header, of Zarr the array's metadata.
+
+        Pixels are not compared.
+
+        Raises
+        ------
+        ImageError
+            If it is another, cannot be read, or is gone.
+        """
+        with naming(self.uri, "cannot be checked"):
+            self._described.recipe.check()
 
     def close(self) -> None:
         """Close the file; a later read opens it again."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from patchplan.core.amounts import whole_number
 from patchplan.core.offsets import check_range
 from patchplan.core.specs import IntArray, SpecTable
 from patchplan.errors import PlanError
@@ -29,8 +30,8 @@ class EpochRows:
 
     def __init__(self, plan: "Plan", epoch: int) -> None:
         self.plan = plan
-        self.epoch = epoch
-        self._rows = _rows_of(plan, epoch)
+        self.epoch = whole_number("--epoch", epoch)
+        self._rows = _rows_of(plan, self.epoch)
 
     @property
     def n(self) -> int:
@@ -139,8 +140,6 @@ class EpochRows:
 
 def _rows_of(plan: "Plan", epoch: int) -> range | IntArray:
     """Return where in the table the rows of an epoch are."""
-    if isinstance(epoch, bool) or not isinstance(epoch, int) or epoch < 0:
-        raise PlanError(f"--epoch: found {epoch!r}; allowed: a whole number from 0")
     if plan.header.epochs is not None:
         _check_epoch(plan, epoch, plan.header.epochs)
         return range(epoch * plan.n_patches, (epoch + 1) * plan.n_patches)

@@ -199,6 +199,8 @@ def open_plan(path: str | os.PathLike[str], root: str | os.PathLike[str] | None 
     PlanError
         If the file is missing, no plan, of another schema version or damaged.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise PlanError(f"found {path!r} as plan; allowed: the path of a plan, or a Plan")
     path = Path(path)
     rows = open_rows(path)
     if rows.header is None:

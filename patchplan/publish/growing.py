@@ -15,8 +15,8 @@ from pathlib import Path
 
 from patchplan.errors import OutputError
 from patchplan.publish.files import check_free, look, reported
-from patchplan.publish.locks import flush_disk, flush_file, held_by_other, one_at_a_time, open_folder
-from patchplan.publish.swap import MARKERS, check_way, repair, swap
+from patchplan.publish.locks import flush_disk, flush_file, lock, lock_refused, one_at_a_time, open_folder
+from patchplan.publish.swap import MARKER, check_way, repair, swap
 
 Ours = Callable[[str], bool]
 """Whether a file in an output folder is one that we write, by its path in the folder, with `/`."""
@@ -75,7 +75,7 @@ def published_folder(path: Path, *, overwrite: bool, ours: Ours) -> Iterator[Pat
         If the name is not free, another run is writing under it, or writing fails, as on a full or read-only
         disk; what stood under the name stands there still.
     """
-    with reported(path), _claimed(path, check_folder, overwrite=overwrite, ours=ours) as (partial, handle):
+    with reported(path), _claimed(path, folder=True, overwrite=overwrite, ours=ours) as (partial, handle):
         yield partial
         flush_disk(handle)
         with one_at_a_time(path.parent):
@@ -90,7 +90,7 @@ def published_file(path: Path, *, overwrite: bool, ours: Ours) -> Iterator[Path]
 
     `ours` says what a killed run may have left in that folder. Else like `published_folder`.
     """
-    with reported(path), _claimed(path, _check_file, overwrite=overwrite, ours=ours) as (partial, _):
+    with reported(path), _claimed(path, folder=False, overwrite=overwrite, ours=ours) as (partial, _):
         yield partial / path.name
         flush_file(partial / path.name)
         with one_at_a_time(path.parent):
@@ -98,30 +98,34 @@ def published_file(path: Path, *, overwrite: bool, ours: Ours) -> Iterator[Path]
             (partial / path.name).replace(path)
 
 
-def _check_file(path: Path, *, overwrite: bool, ours: Ours) -> None:
-    check_free(path, overwrite=overwrite)
-
-
 @contextmanager
-def _claimed(
-    path: Path, check: Callable[..., None], *, overwrite: bool, ours: Ours
-) -> Iterator[tuple[Path, int | None]]:
+def _claimed(path: Path, *, folder: bool, overwrite: bool, ours: Ours) -> Iterator[tuple[Path, int | None]]:
     """Make the partial folder, hold its lock, and remove it in the end if it is still there."""
-    check(path, overwrite=overwrite, ours=ours)
+
+    def check() -> None:
+        if folder:
+            check_folder(path, overwrite=overwrite, ours=ours)
+        else:
+            check_free(path, overwrite=overwrite)
+
+    check()
     partial = path.with_name(f"{path.name}.partial")
-    with one_at_a_time(path.parent):
-        repair(path)
-        check(path, overwrite=overwrite, ours=ours)
-        _clear(partial, overwrite=overwrite, ours=lambda name: name == path.name or ours(name))
-        partial.mkdir()
-        handle = open_folder(partial)
-        if handle is not None:
-            held_by_other(handle)
+    made, handle = False, None
     try:
+        with one_at_a_time(path.parent):
+            if folder:
+                repair(path)
+            check()
+            _clear(partial, overwrite=overwrite, ours=lambda name: name == path.name or ours(name))
+            partial.mkdir()
+            made = True
+            handle = open_folder(partial)
+            if handle is not None:
+                lock(handle)
         yield partial, handle
     finally:
         # after the rename another run may have made its own under this name
-        if handle is None or _leads_to(partial, handle):
+        if made and (handle is None or _leads_to(partial, handle)):
             shutil.rmtree(partial, ignore_errors=True)
         if handle is not None:
             os.close(handle)
@@ -141,7 +145,7 @@ def _clear(partial: Path, *, overwrite: bool, ours: Ours) -> None:
         return
     handle = open_folder(partial)
     try:
-        if handle is not None and held_by_other(handle):
+        if handle is not None and lock_refused(handle):
             raise OutputError(f"{partial}: another run is writing there; wait for it, or give another name")
         if not overwrite:
             raise OutputError(f"{partial}: is left from a run that was stopped; use --overwrite to replace it")
@@ -162,7 +166,7 @@ def _check_ours(folder: Path, ours: Ours) -> None:
                 name = f"{below}{entry.name}"
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(f"{name}/")
-                elif entry.is_symlink() or not (name in MARKERS or ours(name)):
+                elif entry.is_symlink() or not (name == MARKER or ours(name)):
                     raise OutputError(
                         f"{folder}: is not replaced, because {name} in it is no part of such an output and would be "
                         "lost; move it elsewhere, or give another name"

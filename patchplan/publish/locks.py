@@ -30,8 +30,8 @@ def lock(handle: int, *, wait: bool = False) -> bool:
     return _lock(handle, wait=wait) is None
 
 
-def held_by_other(handle: int) -> bool:
-    """Lock an open file or folder, and tell whether another process has it locked; False where nobody can."""
+def lock_refused(handle: int) -> bool:
+    """Try to lock an open file or folder, and tell whether somebody else has it locked; False where nobody can."""
     return isinstance(_lock(handle, wait=False), BlockingIOError)
 
 

@@ -1,10 +1,11 @@
-"""Replacing a folder by another in two renames that a killed run leaves whole or repairable.
+"""Replacing a folder by another in renames that a killed run leaves whole or repairable.
 
-out.zarr            what is to be replaced
-out.zarr.old        what it becomes, for the moment in which out.zarr.partial gets its name
+out.zarr                what is to be replaced
+out.zarr.old            what it becomes, for the moment in which out.zarr.partial gets its name
+.patchplan-removed      what it becomes then, to be removed
 
 A marker in the old folder tells it from a backup that somebody made by hand: only what bears one is moved
-back, where a run was killed between the two renames, or removed.
+back, where a run was killed between the renames, or removed.
 """
 
 import os
@@ -14,13 +15,11 @@ from pathlib import Path
 
 from patchplan.errors import OutputError
 
-_ASIDE = ".patchplan-replaced"
+MARKER = ".patchplan-replaced"
 """Marks a folder that another is about to replace: complete, to be moved back if that did not happen."""
 
 _REMOVED = ".patchplan-removed"
-"""Marks a folder that has been replaced, and may have lost files already."""
-
-MARKERS = (_ASIDE, _REMOVED)
+"""Beside the outputs, a folder that has been replaced, and may have lost files already."""
 
 
 def _old(path: Path) -> Path:
@@ -37,10 +36,8 @@ def check_way(path: Path) -> None:
 
 
 def _is_marked(old: Path) -> bool:
-    """Return whether a folder is one that we set aside; an empty one is what is left of such a folder."""
-    if old.is_symlink() or not old.is_dir():
-        return False
-    return any((old / marker).exists() for marker in (_ASIDE, _REMOVED)) or not any(old.iterdir())
+    """Return whether a folder is one that we set aside."""
+    return old.is_dir() and not old.is_symlink() and (old / MARKER).exists()
 
 
 def swap(partial: Path, path: Path) -> None:
@@ -48,41 +45,28 @@ def swap(partial: Path, path: Path) -> None:
     if not path.exists():
         partial.rename(path)
         return
-    (path / _ASIDE).touch()
-    path.rename(_old(path))
     try:
+        (path / MARKER).touch()
+        path.rename(_old(path))
         partial.rename(path)
     except BaseException:
-        _restore(path)
+        with suppress(OSError):  # what stopped the run must not be hidden, and the next run tries again
+            repair(path)
         raise
     with suppress(OSError):  # the output is there; the next run tries again
-        _remove(_old(path))
-
-
-def _restore(path: Path) -> None:
-    _old(path).rename(path)
-    (path / _ASIDE).unlink()
+        repair(path)
 
 
 def repair(path: Path) -> None:
-    """Finish or undo what a killed run left half-swapped; call it under the lock of the parent folder."""
-    old = _old(path)
-    if not _is_marked(old):
-        return
-    if path.exists() or not (old / _ASIDE).exists():
-        _remove(old)
-    else:
-        _restore(path)
-
-
-def _remove(old: Path) -> None:
-    """Remove a folder that was set aside, its marker last."""
-    if (old / _ASIDE).exists():
-        (old / _ASIDE).rename(old / _REMOVED)
-    for entry in list(old.iterdir()):
-        if entry.is_dir():
-            shutil.rmtree(entry)
-        elif entry.name != _REMOVED:
-            entry.unlink()
-    (old / _REMOVED).unlink(missing_ok=True)
-    old.rmdir()
+    """Finish or undo what a stopped run left half-swapped; call it under the lock of the parent folder."""
+    old, removed = _old(path), path.with_name(_REMOVED)
+    if os.path.lexists(removed):
+        shutil.rmtree(removed)
+    if _is_marked(old):
+        if os.path.lexists(path):
+            old.rename(removed)
+            shutil.rmtree(removed)
+        else:
+            old.rename(path)
+    if path.is_dir():
+        (path / MARKER).unlink(missing_ok=True)

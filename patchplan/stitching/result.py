@@ -54,8 +54,3 @@ class StitchResult(BaseModel):
     def arrays(self) -> tuple[NDArray[Any], ...]:
         """The images in the order of `data_idx`, each in its source's axis order, where no output was named."""
         return self._arrays
-
-    @property
-    def complete(self) -> bool:
-        """Whether all tiles are there once and none is bad."""
-        return not (self.missing or self.duplicate or self.bad)

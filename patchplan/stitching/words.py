@@ -8,8 +8,5 @@ Blend = Literal["crop", "average", "gaussian", "hann", "linear", "cosine", "max"
 OutputFormat = Literal["ome-zarr", "ome-tiff", "npy"]
 """What is written, where the output's suffix does not say."""
 
-AbsentChunks = Literal["missing", "zeros"]
-"""What chunks mean that a bare Zarr array of tiles has not stored."""
-
 Ngff = Literal["0.4", "0.5"]
 """Versions of OME-Zarr: 0.4 is Zarr v2, 0.5 is Zarr v3."""

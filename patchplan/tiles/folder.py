@@ -18,7 +18,7 @@ from patchplan.tiles import npy, tif
 from patchplan.tiles.ahead import ahead
 from patchplan.tiles.places import Places
 from patchplan.tiles.protocol import TileForm
-from patchplan.tiles.reading import BATCH_BYTES, Reading, everywhere, why_not
+from patchplan.tiles.reading import BATCH_BYTES, Reading, everywhere, unplanned_notes, why_not
 
 PIECE = 1 << 14
 _NAME = re.compile(r"(.*?)([0-9]+)([^0-9]*)\.(npy|tiff?)", re.IGNORECASE | re.DOTALL)
@@ -84,7 +84,6 @@ class FolderTiles(Reading):
         self.index = places.index
         self.uris = (str(path),)
         self.unplanned = 0
-        self.notes: tuple[str, ...] = ()
         self._folder = str(path)
         self._ndim = ndim
         self._names = Names(places.n)
@@ -113,8 +112,10 @@ class FolderTiles(Reading):
                         again.add(int(index))
                     else:
                         self._names.put(int(position), int(index), name)
+        self.notes = unplanned_notes(self._folder, self.unplanned)
         if others:
-            self.notes = (f"{self._folder}: {others:,} files left alone: tiles are .npy or .tif, named by their index",)
+            left = f"{self._folder}: {others:,} files left alone: tiles are .npy or .tif, named by their index"
+            self.notes = (left, *self.notes)
         return np.array(sorted(again), np.int64)
 
     def _look(self) -> NDArray[np.integer[Any]]:

@@ -1,6 +1,7 @@
 """Tiles that are in memory, or made on demand by an object of the user."""
 
 from collections.abc import Iterator, Sequence
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,7 +18,10 @@ class HasTile(Protocol):
     """An object that returns tiles by index."""
 
     def tile(self, index: int) -> Any:
-        """Return a tile C (Z) Y X."""
+        """Return a tile C (Z) Y X.
+
+        Asked for one tile at a time, though from several threads; for some tiles more than once.
+        """
 
 
 class _InMemory(Reading):
@@ -93,8 +97,9 @@ class ArrayTiles(_InMemory):
 class ObjectTiles(_InMemory):
     """Tiles from an object's method `tile(index)`: channels and dtype must be those of the first.
 
-    The first is asked for at once, each of them whenever it is needed. Sizes are those of the first unless
-    `expect` says otherwise.
+    The first is asked for at once, each of them whenever it is needed, which may be more than once: for a check
+    and then for each part of the image that it reaches into. There is one call at a time, though from several
+    threads. Sizes are those of the first unless `expect` says otherwise.
 
     Raises
     ------
@@ -105,6 +110,7 @@ class ObjectTiles(_InMemory):
     def __init__(self, source: HasTile, index: range | IntArray, *, ndim: int) -> None:
         super().__init__(index, f"{type(source).__name__}.tile")
         self._source = source
+        self._lock = Lock()
         if len(index):
             first = np.asarray(source.tile(int(index[0])))
             self.forms = (_form(first.shape, first.dtype, ndim, f"tile {index[0]}"),)
@@ -126,7 +132,8 @@ class ObjectTiles(_InMemory):
         """Yield each tile; one of another form is not read."""
         for position in positions:
             index = int(self.index[int(position)])
-            tile = np.asarray(self._source.tile(index))
+            with self._lock:  # what the user has, such as a model, may not bear two at once
+                tile = np.array(self._source.tile(index))  # which may be a buffer for the next, too
             found, wanted = TileForm(tile.shape, tile.dtype.newbyteorder("=")), self.forms[int(self.form_of[position])]
             if found == wanted:
                 yield np.asarray(tile, wanted.dtype)

@@ -12,10 +12,12 @@ from patchplan.tiles.places import Places
 from patchplan.tiles.protocol import Tiles
 from patchplan.tiles.reading import opening
 from patchplan.tiles.several import SeveralTiles
-from patchplan.tiles.stack import AbsentChunks, open_zarr
+from patchplan.tiles.stack import open_zarr
+from patchplan.tiles.words import AbsentChunks
 
 CACHE_BYTES = 64 << 20
-MAX_TILES = 127
+MAX_PLACES = 127
+"""Stacks, arrays and folders whose tiles are taken as one."""
 
 
 def open_tiles(
@@ -57,8 +59,8 @@ def open_tiles(
         If something is no tiles, of another plan or epoch, or has other axes or another number.
     """
     places = Places(index)
-    if not 1 <= len(paths) <= MAX_TILES:
-        raise TilesError(f"{len(paths)} places of tiles given; allowed are 1 to {MAX_TILES}")
+    if not 1 <= len(paths) <= MAX_PLACES:
+        raise TilesError(f"{len(paths)} places of tiles given; allowed are 1 to {MAX_PLACES}")
 
     def one(path: Path) -> Tiles:
         if not path.exists():
@@ -83,11 +85,11 @@ def open_tiles(
         for path in paths:
             with opening(path):
                 members.append(one(path))
+        return members[0] if len(members) == 1 else SeveralTiles(members, index, later_wins=later_wins)
     except BaseException:
         for member in members:
             member.close()
         raise
-    return members[0] if len(members) == 1 else SeveralTiles(members, index, later_wins=later_wins)
 
 
 def _array(path: Path, places: Places, ndim: int) -> NpyTiles:

@@ -37,6 +37,20 @@ def why_not(uri: object, error: Exception, doing: str = "cannot be read") -> str
     return f"{one_line(str(uri), 1000)}: {problem}"
 
 
+def unplanned_notes(uri: object, n: int) -> tuple[str, ...]:
+    """Return what to say of tiles that the plan does not have.
+
+    Examples
+    --------
+    >>> unplanned_notes("out.zarr", 5)
+    ('out.zarr: 5 tiles are not of this plan; they are not used',)
+    """
+    if not n:
+        return ()
+    found = "1 tile is not of this plan; it is" if n == 1 else f"{n:,} tiles are not of this plan; they are"
+    return (f"{uri}: {found} not used",)
+
+
 @contextmanager
 def opening(uri: object) -> Iterator[None]:
     """Turn whatever goes wrong inside into a TilesError naming what was to be opened."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from math import prod
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,9 @@ from patchplan.tiles.ahead import ahead
 from patchplan.tiles.places import Places
 from patchplan.tiles.presence import rows_present
 from patchplan.tiles.protocol import TileForm
-from patchplan.tiles.reading import BATCH_BYTES, NUMBERS, Reading, everywhere, tile_axes, why_not
+from patchplan.tiles.reading import BATCH_BYTES, NUMBERS, Reading, everywhere, tile_axes, unplanned_notes, why_not
 from patchplan.tiles.rows import RowBatch, Rows, row_batches, rows_by_index
-
-AbsentChunks = Literal["missing", "zeros"]
+from patchplan.tiles.words import AbsentChunks
 
 CHUNKS_AT_ONCE = 1024
 """Chunks of `index` read in one go: there may be one per tile."""
@@ -44,7 +43,7 @@ class ZarrTiles(Reading):
         self.forms = (TileForm(pixels.shape[1:], pixels.dtype),)
         self.form_of: NDArray[np.integer[Any]] = everywhere(0, len(index))
         self.bad: list[tuple[int, str]] = []
-        self.notes: tuple[str, ...] = ()
+        self.notes = unplanned_notes(path, rows.unplanned)
         self._where = f"{path}/{array}".rstrip("/")
         self._pixels = pixels
         self._rows = rows

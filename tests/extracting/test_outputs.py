@@ -15,6 +15,8 @@ import patchplan
 from patchplan.extracting.words import PadModeName
 from patchplan.images.padding import PadMode
 from patchplan.tiles.opening import open_tiles
+from patchplan.tiles.protocol import TileForm
+from patchplan.tiles.writing.stack import StackWriter
 from tests.extracting.making import ENDS, assert_same, extract_as, load, make_npy, make_zarr, one_by_one
 
 TILED = {"name": "tiled", "patch_size": 16, "overlaps": 4}
@@ -172,3 +174,32 @@ def test_what_a_plan_without_rows_asks_for_is_known_at_once(tmp_path):
     result = patchplan.extract(tmp_path / "p.json", tmp_path / "e.zarr", empty=True, channels_out=1, dtype="u1")
     assert result.n_patches == 99_999**2
     assert zarr.open_array(tmp_path / "e.zarr" / "tiles", mode="r").shape == (99_999**2, 1, 2, 2)
+
+
+@pytest.mark.parametrize("kind", ENDS)
+def test_a_table_that_is_read_in_pieces_fills_whole_shards(tmp_path, monkeypatch, kind):
+    """Pieces of a large CSV end anywhere; threads that wrote parts of one shard lost each other's rows."""
+    image = make_npy(tmp_path / "i.npy", (300, 200), "u2")
+    tiled = {"name": "tiled", "patch_size": 4, "overlaps": 0}
+    patchplan.plan(image, tmp_path / "p.csv", patching=tiled, axes="YX")
+    monkeypatch.setattr("patchplan.plans.epoch.HELD_ROWS", 0)
+    monkeypatch.setattr("patchplan.plans.tables.csv.READ_BLOCK", 1000)
+    monkeypatch.setattr("patchplan.tiles.writing.writer.MAX_ROWS", 37)
+    monkeypatch.setattr("patchplan.extracting.batches.PIECE_ROWS", 100)
+    plan = patchplan.open_plan(tmp_path / "p.csv")
+    assert plan.n_rows == 75 * 50
+    out = extract_as(kind, plan, tmp_path, workers=4)
+    grid = np.load(image).reshape(75, 4, 50, 4).swapaxes(1, 2).reshape(-1, 1, 4, 4)
+    assert np.array_equal(load(out), grid)
+    if kind == "stack":
+        group: Any = zarr.open_group(out, mode="r")
+        assert np.array_equal(group["index"][...], np.arange(plan.n_rows))
+
+
+@pytest.mark.parametrize(("start", "n"), [(1, 4), (0, 3), (4, 5), (8, 1)])
+def test_rows_that_are_no_whole_shards_are_never_written(tmp_path, start, n):
+    form = TileForm((1, 2, 2), np.dtype("u1"))
+    writer = StackWriter(tmp_path / "s.zarr", 10, form, rows=4, digest="d", epoch=0)
+    with pytest.raises(AssertionError, match=rf"rows {start} to {start + n} are no whole shards of 4 rows"):
+        writer.write(start, np.arange(start, start + n), np.zeros((n, 1, 2, 2), "u1"))
+    writer.close()

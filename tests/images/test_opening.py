@@ -11,6 +11,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from patchplan.errors import ImageError
 from patchplan.images import find_images, open_all, open_image, reopen
@@ -237,3 +238,22 @@ def test_image_recorded_in_a_header_is_opened_again(tmp_path: Path) -> None:
     np.save(tmp_path / "moved" / "a.npy", pixels[:, :10])
     with pytest.raises(ImageError, match=r"is ZYX \(3, 10, 30\) uint8, recorded was ZYX \(3, 20, 30\) uint8"):
         reopen(recorded, tmp_path / "moved" / "a.npy")
+
+
+def test_stacks_of_patches_in_folders_are_left_out_and_said(folder: Path) -> None:
+    group = zarr.create_group(folder / "b" / "patches.zarr", attributes={"patchplan": {"version": 1}})
+    for name in ("tiles", "index"):
+        group.create_array(name, data=np.zeros((2, 1, 4, 4), "u1"))
+    found = open_all([folder])
+    assert len(found.sources) == 5
+    assert [str(error) for error in found.skipped] == [f"{folder}/b/patches.zarr: is a stack of patches, not an image"]
+    alone = folder / "only"
+    alone.mkdir()
+    (folder / "b" / "patches.zarr").rename(alone / "patches.zarr")
+    with pytest.raises(ImageError, match=r"only: no images in this folder; patches\.zarr is a stack of patches"):
+        open_all([alone])
+    with pytest.raises(
+        ImageError, match=r"is a stack of patches, not an image; its arrays, for --array, are index, tiles"
+    ):
+        open_all([alone / "patches.zarr", folder], skip_broken=False)
+    assert open_image(alone / "patches.zarr", array="tiles", axes="TCYX").shape == (2, 1, 4, 4)

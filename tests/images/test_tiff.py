@@ -4,6 +4,7 @@ import os
 import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -302,3 +303,14 @@ def test_page_that_lists_too_few_segments_is_refused(tmp_path: Path) -> None:
         tif.pages.first.tags[278].overwrite(1)  # rows per strip
     with pytest.raises(ImageError, match="is broken: a page lists 2 of its 64 segments"):
         open_image(path).read(0, (0, 0), (8, 8))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="the system does not list descriptors")
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_open_file_takes_one_descriptor(compression: str | None, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((32, 32), "u2"), compression=compression)
+    recipe = open_image(tmp_path / "a.tif")._described.recipe
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with closing(recipe.open()) as reader:
+        assert reader.read((slice(0, 32), slice(0, 32))).shape == (32, 32)
+        assert len(list(Path("/proc/self/fd").iterdir())) - before == 1

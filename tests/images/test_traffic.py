@@ -1,6 +1,7 @@
 """Zarr arrays through tensorstore and through zarr-python: the same pixels, whichever it is."""
 
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from patchplan.images import open_image
 from patchplan.images.zarr import traffic
+from patchplan.images.zarr.failures import plain_error
 from patchplan.images.zarr.plain import PlainPixels
 from patchplan.images.zarr.traffic import Pixels, open_pixels
 
@@ -86,7 +88,7 @@ def test_what_tensorstore_cannot_open_is_read_by_zarr(tmp_path: Path) -> None:
 
 
 def test_what_neither_can_open_is_said_by_zarr(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match="nothing"):
         open_pixels(tmp_path / "nothing.zarr", version=3, threads=1)
 
 
@@ -150,7 +152,7 @@ def test_disk_full_and_no_permission_keep_their_number() -> None:
         ),
         ("PERMISSION_DENIED: Failed to open: [OS error 13: EACCES Permission denied]", 13),
     ):
-        error = traffic._plain_error(ValueError(text), "/x/")
+        error = plain_error(ValueError(text), "/x/")
         assert isinstance(error, OSError)
         assert error.errno == number
 
@@ -212,3 +214,14 @@ def test_other_processes_read_after_this_one_has(start: str, tmp_path: Path) -> 
     command = [sys.executable, str(tmp_path / "run.py"), str(tmp_path / "a.zarr"), start]
     run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert run.stdout == "done\n", run.stderr
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are UTF-8 there")
+def test_name_that_is_not_utf8_is_left_to_zarr(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff.zarr")
+    data = _data((8, 8), "u2")
+    zarr.create_array(path, data=data, chunks=(4, 4))
+    pixels = open_pixels(path, version=3, threads=1)
+    assert isinstance(pixels, PlainPixels)
+    np.testing.assert_array_equal(pixels.read((slice(0, 8), slice(0, 8))), data)
+    np.testing.assert_array_equal(open_image(path).read(0, (0, 0), (8, 8))[0], data)

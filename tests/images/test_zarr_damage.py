@@ -1,5 +1,6 @@
 """Zarr stores whose pixels are damaged, or claim more than there is."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -80,5 +81,37 @@ def test_changed_array_is_refused(tmp_path: Path) -> None:
     zarr.create_array(tmp_path / "a.zarr", data=_pixels((16, 16)))
     source = open_image(tmp_path / "a.zarr")
     zarr.create_array(tmp_path / "a.zarr", data=_pixels((16, 17)), overwrite=True)
-    with pytest.raises(ImageError, match=r"has changed since it was opened: shape \(16, 17\), was \(16, 16\)"):
+    with pytest.raises(
+        ImageError, match=r"has changed since it was opened: shape \(16, 17\) uint16, was \(16, 16\) uint16"
+    ):
         source.read(0, (0, 0), (16, 16))
+
+
+@pytest.mark.parametrize("link", ["nowhere", "own name"])
+def test_link_to_nothing_is_a_missing_chunk(link: str, tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a.zarr", data=_pixels((16, 16)), chunks=(8, 8))
+    chunk = tmp_path / "a.zarr" / "c" / "0" / "1"
+    chunk.unlink()
+    chunk.symlink_to("nowhere" if link == "nowhere" else chunk.name)
+    assert open_image(tmp_path / "a.zarr").info.notes == ("1 of 4 chunks are missing and read as the fill value 0",)
+
+
+def test_fill_value_that_is_null_is_zero(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a.zarr", shape=(8, 8), chunks=(8, 8), dtype="u2", zarr_format=2)
+    document = tmp_path / "a.zarr" / ".zarray"
+    document.write_text(json.dumps(json.loads(document.read_text()) | {"fill_value": None}))
+    source = open_image(tmp_path / "a.zarr")
+    assert source.info.notes == ("1 of 1 chunks are missing and read as the fill value 0",)
+    assert (source.read(0, (0, 0), (8, 8)) == 0).all()
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="no such errors on Windows")
+@pytest.mark.parametrize("folder", ["plain", 'ünï "q" 日'])
+def test_chunk_that_cannot_be_read_is_named(folder: str, tmp_path: Path) -> None:
+    path = tmp_path / folder / "a.zarr"
+    zarr.create_array(path, data=_pixels((16, 16)), chunks=(8, 8))
+    chunk = path / "c" / "0" / "1"
+    chunk.unlink()
+    chunk.symlink_to(chunk.name)
+    with pytest.raises(ImageError, match=r"a\.zarr: cannot be read: c/0/1: Too many levels of symbolic links"):
+        open_image(path).read(0, (0, 0), (16, 16))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from patchplan import api
-from patchplan.errors import OutputError, PlanError
+from patchplan.errors import OutputError, PatchplanError, PlanError
 from patchplan.plans.plan import open_plan
 from patchplan.plans.subset import write_subset
 from tests.plans.making import SUFFIXES, TILED, edit, make_image, make_plan, rows_of
@@ -50,7 +50,7 @@ def test_a_column_epoch_made_by_hand_chooses_its_rows(tmp_path):
 @pytest.mark.parametrize("epoch", [1, -1, True, "0"])
 def test_an_epoch_that_is_not_there_is_refused(tmp_path, epoch):
     plan = open_plan(make_plan(tmp_path, ".csv"))
-    with pytest.raises(PlanError, match=r"--epoch: found .*(allowed: 0|a whole number from 0)"):
+    with pytest.raises(PatchplanError, match=r"--epoch: found .*(allowed: 0|a whole number from 0)"):
         plan.epoch(epoch)
 
 

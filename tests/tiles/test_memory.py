@@ -1,5 +1,7 @@
 """Tiles in memory, and those of an object."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -75,3 +77,23 @@ def test_object_with_a_tile_of_another_form() -> None:
 
 def test_object_of_a_plan_without_tiles() -> None:
     assert read_all(ObjectTiles(Made(), range(0), ndim=2)) == []
+
+
+def test_object_is_asked_for_one_tile_at_a_time() -> None:
+    """A model that is called by two threads at once breaks."""
+
+    class Alone(Made):
+        busy = False
+
+        def tile(self, index: int) -> Any:
+            assert not self.busy, "called while it was at work"
+            self.busy = True
+            time.sleep(0.001)
+            made = super().tile(index)
+            self.busy = False
+            return made
+
+    tiles = ObjectTiles(Alone(), range(20), ndim=2)
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda _: read_all(tiles), range(4)):
+            assert [int(tile[0, 0, 0]) for tile in found] == list(range(20))

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patchplan.errors import AuditError
+from patchplan.tiles.folder import FolderTiles
 from tests.tiles.making import opened, pixels, read_all, write_array, write_folder, write_stack
 
 SUBSET = [40, 10, 30, 20]
@@ -57,6 +58,36 @@ def test_absent_chunks_of_an_array_without_index_are_missing(version: Any, tmp_p
     accepted = opened(path, range(6), absent_chunks="zeros")
     assert accepted.notes == ()
     np.testing.assert_array_equal(read_all(accepted), data)
+
+
+@pytest.mark.parametrize("write", [write_stack, write_folder])
+def test_tiles_that_are_not_of_the_plan_are_said(tmp_path: Path, write: Any) -> None:
+    write(tmp_path / "a", pixels(4), [0, 1, 7, 8])
+    write(tmp_path / "b", pixels(2), [2, 9])
+    write(tmp_path / "c", pixels(1), [3])
+    tiles = opened([tmp_path / name for name in "abc"], range(4))
+    assert tiles.unplanned == 3
+    assert tiles.notes == (
+        f"{tmp_path / 'a'}: 2 tiles are not of this plan; they are not used",
+        f"{tmp_path / 'b'}: 1 tile is not of this plan; it is not used",
+    )
+
+
+def test_places_are_closed_where_they_do_not_go_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any, **how: Any) -> None:
+        raise MemoryError("too many")
+
+    def note(tiles: FolderTiles) -> None:
+        closed.append(tiles)
+
+    closed: list[object] = []
+    monkeypatch.setattr("patchplan.tiles.opening.SeveralTiles", fail)
+    monkeypatch.setattr(FolderTiles, "close", note)
+    for name in "ab":
+        write_folder(tmp_path / name, pixels(2), range(2))
+    with pytest.raises(MemoryError, match="too many"):
+        opened([tmp_path / "a", tmp_path / "b"], range(2))
+    assert len(closed) == 2
 
 
 def test_array_of_which_nothing_is_written(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from patchplan.images.boundary import RefusedError, one_line
 from patchplan.images.info import ImageInfo, Options
 from patchplan.images.layout import parse_override, sample_notes
-from patchplan.images.paths import Seen, Stamp, fingerprint, look
+from patchplan.images.paths import Seen, Stamp, absolute, fingerprint, look
 from patchplan.images.reading import Described, Examined
 from patchplan.images.tiff.chain import check_chain
 from patchplan.images.tiff.meta import metadata_bytes, pixel_size, true_levels
@@ -74,7 +74,7 @@ def _describe(seen: Seen, tif: "TiffFile", number: int, options: Options) -> Des
         levels=tuple(shapes),
         notes=(*_notes(tif, chosen, number), *sample_notes(axes, options.axes is not None)),
     )
-    recipe = TiffRecipe(path, number, level, shape, info.dtype, _stamps(seen, files))
+    recipe = TiffRecipe(absolute(seen.path), number, level, shape, info.dtype, _stamps(seen, files))
     return Described(info, recipe, (tuple(sorted(file.same_file for file in files)), number, level))
 
 

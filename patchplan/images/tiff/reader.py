@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from patchplan.images.boundary import RefusedError
 from patchplan.images.layout import Box
 from patchplan.images.limits import CACHE, check_chunk
-from patchplan.images.paths import Stamp
+from patchplan.images.paths import Stamp, is_touched
 from patchplan.images.reading import Reader
 from patchplan.images.tiff.frames import check_frame
 
@@ -45,6 +45,11 @@ class TiffRecipe:
     def open(self) -> Reader:
         """Open and parse the file."""
         return _TiffReader(self)
+
+    def check(self) -> None:
+        """Refuse another size or structure."""
+        if is_touched(self.path, self.stamp):
+            self.open().close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +153,8 @@ class _TiffReader:
         self._geometry = Geometry.of(self._page, recipe.shape)
         offset = series.dataoffset
         self._whole = None if offset is None else self._map(self._page, offset, recipe.shape)
+        if self._whole is not None:
+            self._tif.close()  # the map holds a descriptor of its own
 
     def close(self) -> None:
         with self._lock:

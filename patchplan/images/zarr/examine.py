@@ -20,7 +20,7 @@ from patchplan.images.paths import Seen
 from patchplan.images.reading import Examined
 from patchplan.images.zarr.image import Place, chosen, image, plain
 from patchplan.images.zarr.ome import ome_attributes, version_of
-from patchplan.images.zarr.store import FolderStore, Node, ZipFileStore, join, read_node
+from patchplan.images.zarr.store import STACK, FolderStore, Node, ZipFileStore, is_stack, join, read_node
 
 MAX_LISTED = 10
 
@@ -41,6 +41,8 @@ def examine(seen: Seen, options: Options) -> Examined:
         return [plain(place, root, place.base)]
     if _is_image(root):
         return [image(place, root)]
+    if is_stack(place.store, root.path):
+        raise RefusedError(f"{STACK}; {_array_list(place, root)}")
     members = _members(place, root)
     if not members:
         raise RefusedError("is a collection without images")

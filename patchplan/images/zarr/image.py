@@ -1,5 +1,6 @@
 """One image of a Zarr store: which array, which axes, which pixel size."""
 
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,10 +8,10 @@ from patchplan.images.boundary import RefusedError, one_line
 from patchplan.images.info import ImageInfo, Options
 from patchplan.images.layout import parse_override, sample_notes
 from patchplan.images.npy import plain_axes
-from patchplan.images.paths import Seen, fingerprint, look
+from patchplan.images.paths import Seen, absolute, fingerprint, look
 from patchplan.images.reading import Described
 from patchplan.images.zarr.ome import Multiscale, dimension_axes, ome_attributes, parse_multiscale
-from patchplan.images.zarr.reader import ZarrRecipe, array_facts
+from patchplan.images.zarr.reader import ZarrRecipe, array_facts, array_token
 from patchplan.images.zarr.store import Node, Store, ZipFileStore, array_shape, count_chunks, join, read_node
 
 
@@ -168,7 +169,6 @@ def _describe(place: Place, found: _Found) -> Described:
     elif axes is None:
         axes = plain_axes(facts.shape, None)
     size = _pixel_size(found, axes)
-    token = _fingerprint(place, found.nodes)
     info = ImageInfo(
         uri=place.uri(found.owner),
         kind="zarr" if found.level is None else "ome-zarr",
@@ -182,7 +182,7 @@ def _describe(place: Place, found: _Found) -> Described:
         shards=facts.shards,
         pixel_size=size,
         pixel_unit=found.unit if size else None,
-        fingerprint=token,
+        fingerprint=_fingerprint(place, found.nodes),
         levels=found.levels,
         notes=(
             *found.notes,
@@ -190,7 +190,16 @@ def _describe(place: Place, found: _Found) -> Described:
             *_missing(node, facts.shape, facts.shards or facts.chunks, facts.fill_value),
         ),
     )
-    recipe = ZarrRecipe(str(place.path), node.path, place.zipped, node.version, facts.shape, token)
+    recipe = ZarrRecipe(
+        root=absolute(place.path),
+        path=node.path,
+        zipped=place.zipped,
+        version=node.version,
+        shape=facts.shape,
+        dtype=facts.dtype.name,
+        token=array_token(node),
+        serial=uuid.uuid4().hex,
+    )
     return Described(info, recipe, _identity(place, node.path))
 
 
@@ -224,4 +233,4 @@ def _missing(node: Node, shape: tuple[int, ...], stored: tuple[int, ...], fill: 
     if counted is None or counted[0] >= counted[1]:
         return []
     present, total = counted
-    return [f"{total - present} of {total} chunks are missing and read as the fill value {fill}"]
+    return [f"{total - present} of {total} chunks are missing and read as the fill value {0 if fill is None else fill}"]

@@ -1,5 +1,6 @@
 """A Zarr array as an image: what it is, and its regions."""
 
+import json
 import os
 from dataclasses import dataclass
 from math import prod
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from patchplan.images.boundary import RefusedError, one_line
 from patchplan.images.layout import Box
 from patchplan.images.limits import CACHE_BYTES, FREE_BYTES, check_chunk, check_region
+from patchplan.images.paths import fingerprint
 from patchplan.images.reading import Reader
 from patchplan.images.zarr.plain import open_with_zarr
 from patchplan.images.zarr.store import FolderStore, Node, Store, ZipFileStore, array_shape, chunk_keys, read_node
@@ -22,18 +24,41 @@ THREADS = min(8, os.cpu_count() or 1)
 
 @dataclass(frozen=True, slots=True)
 class ZarrRecipe:
-    """An array in a folder or zip, with the metadata that it had (`token`)."""
+    """An array in a folder or zip as it was when opened: shape, dtype, and `token` of its document.
+
+    No two openings have the same `serial`, so each has a reader of its own, which reads what is there now.
+    """
 
     root: str
     path: str
     zipped: bool
     version: int
     shape: tuple[int, ...]
+    dtype: str
     token: str
+    serial: str
 
     def open(self) -> Reader:
         """Open the array."""
         return _ZarrReader(self)
+
+    def store(self) -> Store:
+        """Return the store, looked at now."""
+        return ZipFileStore(Path(self.root)) if self.zipped else FolderStore(Path(self.root))
+
+    def check(self) -> None:
+        """Refuse another document, or none."""
+        node = read_node(self.store(), self.path)
+        if node is None or node.array is None:
+            raise RefusedError("has changed since it was opened: its metadata is gone")
+        if array_token(node) != self.token:
+            raise RefusedError("has changed since it was opened: its metadata is another")
+
+
+def array_token(node: Node) -> str:
+    """Return a hash of what an array's document says about its pixels."""
+    about = {name: value for name, value in (node.array or {}).items() if name != "attributes"}
+    return fingerprint([str(node.version).encode(), json.dumps(about, sort_keys=True).encode()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +101,15 @@ def check_dtype(node: Node) -> None:
 class _ZarrReader:
     def __init__(self, recipe: ZarrRecipe) -> None:
         self._recipe = recipe
-        root = Path(recipe.root)
-        self._pixels = open_pixels(root, recipe.path, version=recipe.version, threads=THREADS, cache_bytes=CACHE_BYTES)
-        if self._pixels.shape != recipe.shape:
-            raise RefusedError(f"has changed since it was opened: shape {self._pixels.shape}, was {recipe.shape}")
+        self._pixels = open_pixels(
+            Path(recipe.root), recipe.path, version=recipe.version, threads=THREADS, cache_bytes=CACHE_BYTES
+        )
+        now = (self._pixels.shape, self._pixels.dtype.name)
+        if now != (recipe.shape, recipe.dtype):
+            self._pixels.close()
+            raise RefusedError(
+                f"has changed since it was opened: shape {now[0]} {now[1]}, was {recipe.shape} {recipe.dtype}"
+            )
         self._chunk_bytes = prod(self._pixels.chunks) * self._pixels.dtype.itemsize
 
     def read(self, box: Box) -> NDArray[Any]:
@@ -90,8 +120,7 @@ class _ZarrReader:
     def _check_chunks(self, box: Box) -> None:
         """Refuse large chunks with next to no bytes behind them; absent ones cost nothing."""
         recipe, pixels = self._recipe, self._pixels
-        root = Path(recipe.root)
-        store: Store = ZipFileStore(root) if recipe.zipped else FolderStore(root)
+        store = recipe.store()
         node = read_node(store, recipe.path)
         if node is None:
             raise RefusedError("has changed since it was opened: its metadata is gone")

@@ -25,6 +25,8 @@ MAX_DOCUMENT = 1 << 26
 MAX_COUNTED = 100_000
 """Chunks of an array up to which those present are counted."""
 
+STACK = "is a stack of patches, not an image"
+
 
 def join(base: str, path: object) -> str:
     """Return a path inside a store, or refuse one that leaves it."""
@@ -66,7 +68,7 @@ class FolderStore:
             return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False) and not e.name.startswith("."))
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """Yield paths of all files below a prefix, relative to it."""
+        """Yield paths of all files below a prefix, relative to it; links to nothing are none."""
         pending = [""]
         while pending:
             folder = pending.pop()
@@ -75,8 +77,16 @@ class FolderStore:
                     path = f"{folder}{entry.name}"
                     if entry.is_dir(follow_symlinks=False):
                         pending.append(f"{path}/")
-                    else:
+                    elif _is_there(entry):
                         yield path
+
+
+def _is_there(entry: "os.DirEntry[str]") -> bool:
+    """Return whether an entry is a file, or a link that leads to one."""
+    try:
+        return entry.is_file()
+    except OSError:  # a link in a circle, or into a folder that cannot be entered
+        return False
 
 
 class ZipFileStore:
@@ -164,6 +174,15 @@ def read_node(store: Store, path: str) -> Node | None:
     if node.get("node_type") not in ("array", "group") or not isinstance(attributes, dict):
         raise RefusedError(f"{prefix}zarr.json describes neither an array nor a group")
     return Node(store, path, 3, attributes, node if node["node_type"] == "array" else None, documents)
+
+
+def is_stack(store: Store, path: str) -> bool:
+    """Return whether a group is a stack of patches that patchplan wrote."""
+    root = read_node(store, path)
+    if root is None or "patchplan" not in root.attributes:
+        return False
+    inner = [read_node(store, join(path, name)) for name in ("tiles", "index")]
+    return all(node is not None and node.array is not None for node in inner)
 
 
 def _parse(key: str, text: bytes) -> dict[str, Any]:

@@ -5,9 +5,7 @@ fewer codecs, no zip files, and dies in a process that was forked from one that 
 open, and all of a forked process, is left to zarr-python: slower, the same pixels.
 """
 
-import errno
 import os
-import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -22,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patchplan.images.layout import Box
+from patchplan.images.zarr.failures import plain_error
 from patchplan.images.zarr.plain import PlainPixels
 
 
@@ -67,6 +66,9 @@ def open_pixels(
 ) -> Pixels:
     """Open an array that exists.
 
+    What is read is never older than the opening: chunks kept from before are read again if their file changed.
+    What changes after the opening may or may not be seen.
+
     Parameters
     ----------
     root : Path
@@ -91,7 +93,7 @@ def open_pixels(
     if _tensorstore_works() and root.is_dir():
         try:
             return _TensorPixels(root, path, version, threads, cache_bytes, write)
-        except (ValueError, OSError, UnicodeError, NotImplementedError):
+        except (ValueError, OSError, RuntimeError):  # RuntimeError: a path that is not UTF-8, a codec not implemented
             pass  # zarr-python may know better, and if not, it says what is wrong
     return PlainPixels(root, path, version, write)
 
@@ -221,21 +223,4 @@ class _Pending:
         try:
             return self._future.result()
         except (ValueError, OSError, NotImplementedError) as error:
-            raise _plain_error(error, self._folder) from None
-
-
-_OS_ERROR = re.compile(r"\[(?:OS error |os_error_code=')(\d+|[A-Z]+)[^\]]*\]")
-_STATUS = re.compile(r"^[A-Z_]+: ")
-
-
-def _plain_error(error: Exception, folder: str) -> Exception:
-    """Return an error of tensorstore in one line, without its codes, our path and its dump of a spec."""
-    text = str(error).split(" [tensorstore_spec")[0].split(" [source locations")[0]
-    text = _STATUS.sub("", text).replace(folder, "")
-    found = _OS_ERROR.search(text)
-    if found is not None:
-        name = found.group(1)
-        number = int(name) if name.isdigit() else getattr(errno, name, None)
-        if number is not None:
-            return OSError(number, os.strerror(number))
-    return type(error)(" ".join(text.split()))
+            raise plain_error(error, self._folder) from None

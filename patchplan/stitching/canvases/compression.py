@@ -62,7 +62,7 @@ def v2_codec(compression: str | None, dtype: np.dtype[Any]) -> Codec:
         return {"id": "zstd", "level": level}
     if name == "none":
         return None
-    if name in ("gzip", "zlib"):
+    if name == "gzip":
         return {"id": name, "level": 5}
     inner = "lz4" if compression is None else "zstd"
     return {"id": "blosc", "cname": inner, "clevel": 5, "shuffle": int(dtype.itemsize > 1), "blocksize": 0}

@@ -14,10 +14,10 @@ from patchplan.stitching.frame import Frame
 class MemoryCanvas:
     """A fresh array in the order of the frame's axes; `array` is the result."""
 
-    def __init__(self, frame: Frame, array: NDArray[Any] | None = None) -> None:
+    def __init__(self, frame: Frame) -> None:
         self.frame = frame
         self.block = default_chunks(frame)
-        self.array: NDArray[Any] = np.zeros(frame.shape, frame.dtype) if array is None else array
+        self.array: NDArray[Any] = np.zeros(frame.shape, frame.dtype)
 
     def view(self, sample_idx: int) -> NDArray[Any] | None:
         """Return a sample as an array to write into, where channels are one axis."""

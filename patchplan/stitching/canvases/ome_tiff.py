@@ -5,7 +5,7 @@ chunk is one tile of one page. When all levels are there, the file is written in
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from importlib.metadata import version
 from itertools import count, product
 from math import prod
@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
-from numpy.typing import NDArray
-
 from patchplan.stitching.canvases.compression import v2_codec
 from patchplan.stitching.canvases.levels import make_levels
 from patchplan.stitching.canvases.options import CanvasOptions, has_mean
 from patchplan.stitching.canvases.protocol import Progress
-from patchplan.stitching.canvases.stored import Storage, StoredLevels
+from patchplan.stitching.canvases.stored import Storage, StoredCanvas, StoredLevels
 from patchplan.stitching.canvases.tiff_codecs import TILES_HELD, encoded_tiles, tile_codec
 from patchplan.stitching.canvases.units import ome_symbol
 from patchplan.stitching.frame import Frame
@@ -34,18 +32,16 @@ _CLASSIC_LIMIT = 2**32 * 2 // 3
 _NAMESPACE = UUID("6f0b7c7e-4a0b-5d0c-9d43-0c7f5f0a7d11")
 
 
-class OmeTiffCanvas:
+class OmeTiffCanvas(StoredCanvas):
     """A block is a tile of a page, or of some pages of a volume."""
 
     def __init__(self, path: Path, frame: Frame, options: CanvasOptions, threads: int) -> None:
-        self.frame = frame
         self._path = path
         self._options = options
         self._threads = threads
         self._codec = tile_codec(options.compression)
         self._tile = _tile_of(frame, options)
         depth = (min(_DEPTH, frame.spatial[0]),) if len(frame.space) == 3 else ()
-        self.block = (*depth, *self._tile)
         storage = Storage(
             version=2,
             chunks=(*(1 for _ in depth), *self._tile),
@@ -55,19 +51,8 @@ class OmeTiffCanvas:
             whole_chunks=True,
         )
         scratch_of(path).mkdir()
-        self._stored = StoredLevels(scratch_of(path), frame, make_levels(frame, options.levels, halve_z=False), storage)
-
-    def view(self, sample_idx: int) -> NDArray[Any] | None:
-        """Return None: pixels go to disk."""
-        return None
-
-    def write(self, sample_idx: int, start: Sequence[int], data: NDArray[Any]) -> None:
-        """Write whole blocks, or up to the edge."""
-        self._stored.write(sample_idx, start, data)
-
-    def write_bytes(self, shape: Sequence[int]) -> int:
-        """Return an upper bound of what encoding takes."""
-        return self._stored.write_bytes(shape)
+        levels = make_levels(frame, options.levels, halve_z=False)
+        super().__init__((*depth, *self._tile), StoredLevels(scratch_of(path), frame, levels, storage))
 
     def finish_bytes(self) -> int:
         """Return an upper bound of what pyramid and final pass take, one after the other."""
@@ -121,7 +106,7 @@ class OmeTiffCanvas:
         return {
             "axes": frame.axes,
             "Name": frame.name,
-            "UUID": str(uuid5(_NAMESPACE, f"{self._options.token}/{frame.name}")),
+            "UUID": str(uuid5(_NAMESPACE, self._options.token)),
             "Creator": f"patchplan {version('patchplan')}",
             **{f"PhysicalSize{letter}": size for letter, size in known.items()},
             **{f"PhysicalSize{letter}Unit": ome_symbol(frame.pixel_unit) for letter in known},

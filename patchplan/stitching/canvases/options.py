@@ -35,7 +35,7 @@ class CanvasOptions:
     ngff : str
         Version of OME-Zarr.
     token : str
-        What tells the output from others, for the UUID in an OME-TIFF.
+        What tells the output from all others, also those of the same run: of it the UUID in an OME-TIFF is made.
     """
 
     chunks: tuple[int, ...] | None = None

@@ -48,4 +48,4 @@ class Canvas(Protocol):
         """Return how much memory `finish` takes at most."""
 
     def finish(self, progress: Progress | None = None) -> None:
-        """Complete the output: its pyramid, its metadata last. Nothing is written after it."""
+        """Complete the output: its pyramid, its metadata last. Nothing is written after it, no file is left open."""

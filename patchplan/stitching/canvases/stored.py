@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise, product
 from math import prod
@@ -114,23 +115,49 @@ class StoredLevels:
         return _counts(level.shape, self._array(level).chunks)
 
     def build(self, *, mean: bool, progress: Progress | None) -> None:
-        """Make all further levels, each from the finished one before it: means, or the first of pixels."""
+        """Make all further levels, each from the finished one before it: means, or the first of pixels.
+
+        Nothing is written to full resolution from here on.
+        """
+        self._full.close()  # so that no run over many images holds many files open
         halve = mean_pixels if mean else first_pixels
         total = sum(prod(_counts(level.shape, self._unit(level))) for level in self.levels[1:])
         done = 0
         with ThreadPoolExecutor(self._storage.threads) as pool:
             for number, level in enumerate(self.levels[1:], 1):
-                source, target = self.open(number - 1), self.open(number, write=True)
-                for box in _boxes(tuple(slice(0, n) for n in level.shape), self._unit(level)):
-                    target.write(box, _halved(source, box, level.step, halve, pool))
-                    done += 1
-                    if progress is not None:
-                        progress("blocks of the pyramid", done, total)
+                boxes = _boxes(tuple(slice(0, n) for n in level.shape), self._unit(level))
+                with closing(self.open(number - 1)) as source, closing(self.open(number, write=True)) as target:
+                    for box in boxes:
+                        target.write(box, _halved(source, box, level.step, halve, pool))
+                        done += 1
+                        if progress is not None:
+                            progress("blocks of the pyramid", done, total)
 
     def _unit(self, level: Level) -> tuple[int, ...]:
         """Return the pixels of a level that are made at once."""
         array = self._array(level)
         return array.shards or _grown(array.chunks, level.shape, _BLOCK)
+
+
+class StoredCanvas:
+    """An image whose pixels go to the arrays of a store."""
+
+    def __init__(self, block: tuple[int, ...], stored: StoredLevels) -> None:
+        self.frame = stored.frame
+        self.block = block
+        self._stored = stored
+
+    def view(self, sample_idx: int) -> NDArray[Any] | None:
+        """Return None: pixels go to disk."""
+        return None
+
+    def write(self, sample_idx: int, start: Sequence[int], data: NDArray[Any]) -> None:
+        """Write whole blocks, or up to the edge."""
+        self._stored.write(sample_idx, start, data)
+
+    def write_bytes(self, shape: Sequence[int]) -> int:
+        """Return an upper bound of what encoding takes."""
+        return self._stored.write_bytes(shape)
 
 
 def _halved(source: Pixels, box: Box, step: Sequence[int], halve: _Halve, pool: ThreadPoolExecutor) -> NDArray[Any]:

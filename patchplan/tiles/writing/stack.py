@@ -36,6 +36,7 @@ class StackWriter:
         """Create the stack in a folder that is there; `rows` per shard, `digest` of the plan."""
         group = _create_group(folder, form, digest, epoch)
         rows = min(rows, n)
+        self._n, self._shard = n, rows
         _create_tiles(group, n, form, shard=rows)
         group.create_array("index", shape=(n,), chunks=(rows,), dtype=np.int64, **_common("N", NOT_WRITTEN))
         self._tiles = open_pixels(folder, "tiles", version=3, threads=threads, write=True)
@@ -43,7 +44,11 @@ class StackWriter:
 
     def write(self, start: int, index: IntArray, tiles: NDArray[Any]) -> None:
         """Write whole shards, or those that end the stack."""
-        rows = slice(start, start + len(tiles))
+        stop = start + len(tiles)
+        if start % self._shard or (stop % self._shard and stop != self._n):
+            # two threads that write parts of one shard would each undo what the other did
+            raise AssertionError(f"rows {start} to {stop} are no whole shards of {self._shard} rows")
+        rows = slice(start, stop)
         self._tiles.write((rows, *(slice(0, n) for n in tiles.shape[1:])), tiles)
         self._index.write((rows,), np.ascontiguousarray(index))
 

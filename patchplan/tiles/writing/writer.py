@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from patchplan.core.specs import IntArray
 from patchplan.tiles.protocol import TileForm
 
-BATCH_BYTES = 64 << 20
+SHARD_BYTES = 64 << 20
+"""Patches that are written at a time, before compression, where one is not larger."""
+
 MAX_ROWS = 4096
 
 
@@ -43,4 +45,4 @@ def batch_rows(forms: Sequence[TileForm]) -> int:
     Depends on the patches only, as the shards of a stack are its batches.
     """
     largest = max(form.nbytes for form in forms)
-    return max(1, min(MAX_ROWS, BATCH_BYTES // max(1, largest)))
+    return max(1, min(MAX_ROWS, SHARD_BYTES // max(1, largest)))

@@ -80,7 +80,9 @@ def expected(canvas: Canvas, pixels: NDArray[Any], image: Image) -> NDArray[Any]
 def read_levels(kind: OutputKind, path: Path, canvas: Canvas) -> list[NDArray[Any]]:
     """Return all levels of an output, read by the library that its format belongs to."""
     if isinstance(canvas, MemoryCanvas):
-        return [np.load(path) if kind == "npy" else canvas.array]
+        return [canvas.array]
+    if kind == "npy":
+        return [np.load(path)]
     if kind == "ome-zarr":
         arrays = dict(zarr.open_group(path, mode="r").arrays())
         return [np.asarray(arrays[name][:]) for name in sorted(arrays, key=int)]

@@ -156,3 +156,20 @@ def test_pixels_go_straight_into_an_array_in_memory():
 def test_an_array_whose_channels_are_two_axes_has_no_view():
     image = IMAGES[8]
     assert filled("memory", Path(), image, pixels_of(image[1], "uint8"), CanvasOptions()).view(0) is None
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="files of a process as Linux lists them")
+@pytest.mark.parametrize("kind", ["npy", "ome-zarr", "ome-tiff"])
+def test_outputs_that_are_finished_hold_no_files_open(tmp_path, kind):
+    """A run over many images ended at the limit of open files: each .npy stayed mapped."""
+    image = ("YX", (40, 40), 2, False)
+    pixels = pixels_of(image[1], "uint8")
+    options = CanvasOptions() if kind == "npy" else CanvasOptions(levels=2)
+    finished, n_open = [], []
+    for number in range(8):
+        finished.append(filled(kind, tmp_path / f"{number}", image, pixels, options))
+        n_open.append(len(list(Path("/proc/self/fd").iterdir())))
+    assert n_open[-1] == n_open[1]
+    mapped = Path("/proc/self/maps").read_text()
+    assert str(tmp_path) not in mapped
+    assert not any(hasattr(canvas, "array") for canvas in finished)
