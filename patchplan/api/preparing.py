@@ -1,6 +1,6 @@
 """What `stitch` and `Stitcher` do before any tile: read the plan, check the options, see where outputs go."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,9 @@ from patchplan.stitching.audit import Audit, Auditor
 from patchplan.stitching.canvases import CanvasOptions
 from patchplan.stitching.options import StitchOptions, parse_options, parse_storage
 from patchplan.stitching.target import Target, check_apart, parse_target
+
+STORAGE = ("ngff", "chunks", "shards", "compression", "levels")
+"""Options of how outputs are stored; the others decide their pixels."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,10 @@ def prepare(
     format: str | None,  # noqa: A002 - the option's name
     epoch: int,
     root: PathLike | None,
-    storage: Mapping[str, Any],
-    options: Mapping[str, Any],
+    **options: Any,
 ) -> Prepared:
-    """Check everything that is known without tiles."""
+    """Check everything that is known without tiles; `options` are those of `parse_options` and `parse_storage`."""
+    storage = {name: options.pop(name) for name in STORAGE}
     path = plan.path if isinstance(plan, Plan) else plan
     opened = plan if isinstance(plan, Plan) and root is None else open_plan(path, root)
     ndim = opened.header.ndim

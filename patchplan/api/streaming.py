@@ -82,20 +82,22 @@ class Stitcher:
             format=format,
             epoch=epoch,
             root=root,
-            storage={"ngff": ngff, "chunks": chunks, "shards": shards, "compression": compression, "levels": levels},
-            options={
-                "blend": blend,
-                "reduce": reduce,
-                "dtype": dtype,
-                "scale": scale,
-                "margin": margin,
-                "fill_value": fill_value,
-                "allow_missing": allow_missing,
-                "force": force,
-                "labels": labels,
-                "memory": memory,
-                "workers": workers,
-            },
+            ngff=ngff,
+            chunks=chunks,
+            shards=shards,
+            compression=compression,
+            levels=levels,
+            blend=blend,
+            reduce=reduce,
+            dtype=dtype,
+            scale=scale,
+            margin=margin,
+            fill_value=fill_value,
+            allow_missing=allow_missing,
+            force=force,
+            labels=labels,
+            memory=memory,
+            workers=workers,
         )
         self._overwrite, self._progress = overwrite, progress
         self._stack = ExitStack()
@@ -113,8 +115,8 @@ class Stitcher:
             prove(auditor, audit)
             assembly = Assembly(auditor, audit, overlapping(prepared.rows))
             job = StitchJob(assembly, prepared.target, prepared.storage, self._overwrite)
-            place = stack.enter_context(job.published())
-            scratch = stack.enter_context(job.scratch(place))
+            place = stack.enter_context(job.destination.published())
+            scratch = stack.enter_context(job.destination.scratch(place))
             self._feed = Feed(job, place, scratch, self._progress)
             self._stack = stack.pop_all()
         return self

@@ -1,9 +1,6 @@
 """One stitch from the audited plan to published outputs."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
@@ -12,22 +9,18 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from patchplan.publish import Ours, check_folder, check_free, published_file, published_folder
 from patchplan.stitching.assemble import Assembly
 from patchplan.stitching.audit import Auditor
 from patchplan.stitching.canvases import Canvas, CanvasOptions, check_options, open_canvas
 from patchplan.stitching.canvases.levels import make_levels
 from patchplan.stitching.canvases.memory import MemoryCanvas
-from patchplan.stitching.canvases.ome_tiff import scratch_of
-from patchplan.stitching.canvases.opening import files_of
+from patchplan.stitching.destination import Destination
 from patchplan.stitching.engine import Counted, Progress, Run
 from patchplan.stitching.frame import Frame
-from patchplan.stitching.naming import output_names
 from patchplan.stitching.render import PixelRules
 from patchplan.stitching.result import BadTile, StitchedImage, StitchResult
 from patchplan.stitching.target import Target
 
-SCRATCH = ".scratch"
 IMAGES_PER_WORKER = 8
 """Outputs that are open at a time, so that workers have something to do and files stay few."""
 
@@ -67,17 +60,9 @@ class StitchJob:
         return self.assembly.auditor
 
     @cached_property
-    def names(self) -> list[str]:
-        """The outputs' names, also where they are not needed for files."""
-        images, kind = self.auditor.plan.images, self.target.kind
-        arrays = [image.array for image in images]
-        return output_names([image.uri for image in images], "npy" if kind == "memory" else kind, arrays)
-
-    def path_of(self, data_idx: int) -> Path | None:
-        """Return where below the target's path an output goes."""
-        if self.target.path is None:
-            return None
-        return Path(self.names[data_idx]) if self.target.several else Path()
+    def destination(self) -> Destination:
+        """Where the outputs go."""
+        return Destination(self.target, tuple(self.auditor.plan.images), self.overwrite)
 
     def output(self, data_idx: int) -> Output:
         """Return one output, checked.
@@ -88,11 +73,11 @@ class StitchJob:
             If tiles, options and format do not go together.
         """
         rules = self.assembly.rules_of(data_idx)
-        name = PurePosixPath(self.names[data_idx]).name.removesuffix(".npy")
+        name = PurePosixPath(self.destination.names[data_idx]).name.removesuffix(".npy")
         name = name.removesuffix(".tif").removesuffix(".zarr").removesuffix(".ome")
         frame = self.assembly.frame(self.target.kind, data_idx, rules, name)
         check_options(self.target.kind, frame, self.storage)
-        return Output(data_idx, rules, frame, self.path_of(data_idx))
+        return Output(data_idx, rules, frame, self.destination.path_of(data_idx))
 
     def outputs(self) -> list[Output]:
         """Return all outputs; nothing is written before."""
@@ -105,16 +90,6 @@ class StitchJob:
             shape[0] * prod(axis.n for axis in axes)
             for shape, axes in zip(self.auditor.plan.data_shapes, self.auditor.axes, strict=True)
         )
-
-    def check_free(self) -> None:
-        """Raise OutputError unless the outputs may be written under their names."""
-        path = self.target.path
-        if path is None:
-            return
-        if self.target.is_folder:
-            check_folder(path, overwrite=self.overwrite, ours=self.ours())
-        else:
-            check_free(path, overwrite=self.overwrite)
 
     def run(self, progress: Progress | None = None) -> StitchResult:
         """Write all outputs, and publish them together.
@@ -131,7 +106,7 @@ class StitchJob:
         filled: list[int] = []
         arrays: list[NDArray[Any]] = []
         size = self.assembly.options.workers * IMAGES_PER_WORKER
-        with self.published() as place:
+        with self.destination.published() as place:
             for first in range(0, len(outputs), size):
                 for canvas, missed in self._write(outputs[first : first + size], place, done):
                     canvas.finish(progress)
@@ -150,7 +125,7 @@ class StitchJob:
         """Fill some outputs and yield their canvases and numbers of pixels that no tile covers."""
         options = self.assembly.options
         canvases = [self.open_canvas(one, place) for one in outputs]
-        with self.scratch(place) as scratch:
+        with self.destination.scratch(place) as scratch:
             works = [
                 self.assembly.work(one.data_idx, one.rules, canvas, self.auditor.tiles, scratch)
                 for one, canvas in zip(outputs, canvases, strict=True)
@@ -162,67 +137,12 @@ class StitchJob:
     def open_canvas(self, output: Output, place: Path | None) -> Canvas:
         """Begin an output."""
         threads = self.assembly.options.workers
-        storage = replace(self.storage, token=f"{self.storage.token} {self.names[output.data_idx]}")
-        return open_canvas(self.target.kind, self._path(output, place), output.frame, storage, threads)
+        storage = replace(self.storage, token=f"{self.storage.token} {self.destination.names[output.data_idx]}")
+        return open_canvas(self.target.kind, self.destination.grow(output.path, place), output.frame, storage, threads)
 
     def array_of(self, canvas: Canvas) -> NDArray[Any] | None:
         """Return the array that an output is, where no file is written."""
         return canvas.array if self.target.kind == "memory" and isinstance(canvas, MemoryCanvas) else None
-
-    @contextmanager
-    def scratch(self, place: Path | None) -> Iterator[Path]:
-        """Yield a folder for what does not fit into memory, on the output's disk; removed afterwards."""
-        if place is None:
-            with tempfile.TemporaryDirectory(prefix="patchplan-") as name:
-                yield Path(name)
-            return
-        folder = (place if self.target.is_folder else place.parent) / SCRATCH
-        folder.mkdir()
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def _path(self, output: Output, place: Path | None) -> Path | None:
-        """Return where an output grows."""
-        if place is None or output.path is None:
-            return None
-        path = place / output.path
-        if self.target.several:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if self.target.kind == "ome-zarr":
-                path.mkdir()
-        return path
-
-    @contextmanager
-    def published(self) -> Iterator[Path | None]:
-        """Yield the place where outputs grow, None for arrays; after the block they stand under their names."""
-        path = self.target.path
-        if path is None:
-            yield None
-            return
-        publish = published_folder if self.target.is_folder else published_file
-        with publish(path, overwrite=self.overwrite, ours=self.ours()) as place:
-            yield place
-
-    def ours(self) -> Ours:
-        """Return which files of the output's folder are ours to replace."""
-        kind = self.target.kind
-        if kind == "memory":
-            return lambda name: False
-        if not self.target.several:
-            own = files_of(kind, "" if self.target.path is None or kind == "ome-zarr" else self.target.path.name)
-            return lambda name: name.startswith(f"{SCRATCH}/") or own(name)
-        outputs = {
-            place: files_of(kind, name) for name in self.names for place in (name, scratch_of(Path(name)).as_posix())
-        }
-
-        def ours(name: str) -> bool:
-            above = [name, *(parent.as_posix() for parent in PurePosixPath(name).parents)]
-            found = next((outputs[place] for place in above if place in outputs), None)
-            return name.startswith(f"{SCRATCH}/") or (found is not None and found(name))
-
-        return ours
 
     def image(self, output: Output, filled: int) -> StitchedImage:
         """Return what is told of one output."""
@@ -246,7 +166,7 @@ class StitchJob:
 
     def planned(self) -> StitchResult:
         """Return what `run` would do."""
-        self.check_free()
+        self.destination.check_free()
         outputs = self.outputs()
         return self.result([self.image(one, 0) for one in outputs], self._notes(outputs))
 

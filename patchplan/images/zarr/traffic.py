@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache, cached_property
 from itertools import product
@@ -177,6 +178,15 @@ class _TensorPixels:
         if not _tensorstore_works():
             self._plain.write(box, block)
             return
+        if threading.current_thread() is not threading.main_thread():
+            self._write(box, block)
+            return
+        # an interrupt between beginning a write and noting it would leave it to go on behind the clean-up's back;
+        # interrupts reach the main thread only, and this waits for the other one whatever happens
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(self._write, box, block).result()
+
+    def _write(self, box: Box, block: NDArray[Any]) -> None:
         futures: list[Any] = []
         try:
             for part, inside in _parts(box, self.shards or self.chunks):

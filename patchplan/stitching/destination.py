@@ -1,0 +1,104 @@
+"""Where outputs grow, what they replace, and what lies beside them meanwhile."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from patchplan.plans.header import ImageRecord
+from patchplan.publish import Ours, check_folder, check_free, published_file, published_folder
+from patchplan.stitching.canvases.ome_tiff import scratch_of
+from patchplan.stitching.canvases.opening import files_of
+from patchplan.stitching.naming import output_names
+from patchplan.stitching.target import Target
+
+SCRATCH = ".scratch"
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A target, and the outputs of a plan's images in it; `overwrite` says whether they may replace others."""
+
+    target: Target
+    images: tuple[ImageRecord, ...]
+    overwrite: bool
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The outputs' names, also where they are not needed for files."""
+        kind = "npy" if self.target.kind == "memory" else self.target.kind
+        return output_names([image.uri for image in self.images], kind, [image.array for image in self.images])
+
+    def path_of(self, data_idx: int) -> Path | None:
+        """Return where below the target's path an output goes."""
+        if self.target.path is None:
+            return None
+        return Path(self.names[data_idx]) if self.target.several else Path()
+
+    def check_free(self) -> None:
+        """Raise OutputError unless the outputs may be written under their names."""
+        path = self.target.path
+        if path is None:
+            return
+        if self.target.is_folder:
+            check_folder(path, overwrite=self.overwrite, ours=self.ours())
+        else:
+            check_free(path, overwrite=self.overwrite)
+
+    @contextmanager
+    def scratch(self, place: Path | None) -> Iterator[Path]:
+        """Yield a folder for what does not fit into memory, on the output's disk; removed afterwards."""
+        if place is None:
+            with tempfile.TemporaryDirectory(prefix="patchplan-") as name:
+                yield Path(name)
+            return
+        folder = (place if self.target.is_folder else place.parent) / SCRATCH
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def grow(self, below: Path | None, place: Path | None) -> Path | None:
+        """Return where the output with this path below the target's grows, its folders made."""
+        if place is None or below is None:
+            return None
+        path = place / below
+        if self.target.several:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if self.target.kind == "ome-zarr":
+                path.mkdir()
+        return path
+
+    @contextmanager
+    def published(self) -> Iterator[Path | None]:
+        """Yield the place where outputs grow, None for arrays; after the block they stand under their names."""
+        path = self.target.path
+        if path is None:
+            yield None
+            return
+        publish = published_folder if self.target.is_folder else published_file
+        with publish(path, overwrite=self.overwrite, ours=self.ours()) as place:
+            yield place
+
+    def ours(self) -> Ours:
+        """Return which files of the output's folder are ours to replace."""
+        kind = self.target.kind
+        if kind == "memory":
+            return lambda name: False
+        if not self.target.several:
+            own = files_of(kind, "" if self.target.path is None or kind == "ome-zarr" else self.target.path.name)
+            return lambda name: name.startswith(f"{SCRATCH}/") or own(name)
+        outputs = {
+            place: files_of(kind, name) for name in self.names for place in (name, scratch_of(Path(name)).as_posix())
+        }
+
+        def ours(name: str) -> bool:
+            above = [name, *(parent.as_posix() for parent in PurePosixPath(name).parents)]
+            found = next((outputs[place] for place in above if place in outputs), None)
+            return name.startswith(f"{SCRATCH}/") or (found is not None and found(name))
+
+        return ours
