@@ -9,6 +9,7 @@ A single file grows in such a folder, too, which also holds what else is needed 
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -126,9 +127,18 @@ def _claimed(path: Path, *, folder: bool, overwrite: bool, ours: Ours) -> Iterat
     finally:
         # after the rename another run may have made its own under this name
         if made and (handle is None or _leads_to(partial, handle)):
-            shutil.rmtree(partial, ignore_errors=True)
+            _remove(partial)
         if handle is not None:
             os.close(handle)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, also while the last chunks of an interrupted write still come in."""
+    for pause in (0.0, 0.1, 0.2, 0.4, 0.8):
+        time.sleep(pause)
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
 
 
 def _leads_to(path: Path, handle: int) -> bool:
