@@ -109,7 +109,8 @@ def _claimed(path: Path, *, folder: bool, overwrite: bool, ours: Ours) -> Iterat
         else:
             check_free(path, overwrite=overwrite)
 
-    check()
+    if path.name in ("", "..") or not look(path)[3]:
+        check()  # it refuses; else it waits for the lock, as another run may be swapping the outputs
     partial = path.with_name(f"{path.name}.partial")
     made, handle = False, None
     try:

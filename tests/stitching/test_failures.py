@@ -6,7 +6,7 @@ import resource
 import shutil
 import signal
 import subprocess
-import time
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -125,25 +125,14 @@ def test_a_full_disk_is_one_line_and_exit_code_2(made, small_disk, output):
 )
 def test_stopped_midway_the_old_output_stays_and_the_next_run_finishes(made, tmp_path, output, how, code):
     before = earlier(tmp_path, made, output)
-    process = subprocess.Popen(
-        command(made, output, "--overwrite", "--workers", "1", "--blend", "gaussian"),
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-    )
-    wait_until_it_writes(process, tmp_path, before)
-    process.send_signal(how)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (code, ""), err
-    assert "Traceback" not in err
+    done = stopped(how, command(made, output, "--overwrite", "--workers", "1", "--blend", "gaussian"), tmp_path)
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    assert "Traceback" not in done.stderr
     found = files_of(tmp_path)
     assert {name: found[name] for name in before} == before
     if how != signal.SIGKILL:
         assert found == before
-        assert err == "interrupted: nothing was written\n"
+        assert done.stderr == "interrupted: nothing was written\n"
     others = {path.name for path in tmp_path.iterdir()} - {output}
     assert all(".partial" in name for name in others)
     done = subprocess.run(
@@ -151,50 +140,37 @@ def test_stopped_midway_the_old_output_stays_and_the_next_run_finishes(made, tmp
         cwd=tmp_path,
         env=environment(),
         capture_output=True,
+        text=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, done.stderr) == (0, "")
     assert {path.name for path in tmp_path.iterdir()} == {output}, "what the killed run left is gone"
     assert files_of(tmp_path) != before
 
 
-def wait_until_it_writes(process: Any, folder: Path, before: dict[str, bytes]) -> None:
-    """Wait for a file that was not there and has grown."""
-    deadline = time.monotonic() + 60
-    while True:
-        new = [path for path in folder.rglob("*") if str(path.relative_to(folder)) not in before]
-        if any(_size(path) > 1000 for path in new):
-            return
-        assert process.poll() is None, "it ended before it could be stopped"
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size if path.is_file() else 0
-    except OSError:
-        return 0
+def stopped(how: signal.Signals, command: list[str], folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Run a command that gets a signal when it has written its first box."""
+    return subprocess.run(
+        [sys.executable, "-m", "tests.stitching.stopping", str(int(how)), *command[len(TOOL) :]],
+        cwd=folder,
+        env=environment() | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
 
 
 def test_after_a_kill_without_an_old_output_nothing_stands_under_the_name(made, tmp_path):
-    process = subprocess.Popen(
-        command(made, "out.zarr", "--workers", "1", "--blend", "hann"),
-        cwd=tmp_path,
-        env=environment(),
-        stderr=subprocess.PIPE,
-    )
-    wait_until_it_writes(process, tmp_path, {})
-    process.kill()
-    process.communicate()
-    assert not (tmp_path / "out.zarr").exists()
+    done = stopped(signal.SIGKILL, command(made, "out.zarr", "--workers", "1", "--blend", "hann"), tmp_path)
+    assert done.returncode == -signal.SIGKILL
+    assert [path.name for path in tmp_path.iterdir()] == ["out.zarr.partial"]
     done = subprocess.run(
         command(made, "out.zarr"), cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
     )
-    assert done.returncode in (0, 2)
-    if done.returncode == 2:
-        assert "--overwrite" in done.stderr
-        assert not (tmp_path / "out.zarr").exists()
+    assert done.returncode == 2
+    assert "out.zarr.partial: is left from a run that was stopped; use --overwrite" in done.stderr
+    assert not (tmp_path / "out.zarr").exists()
 
 
 @pytest.fixture
