@@ -6,12 +6,27 @@ Usage: python -m tests.killing FOLDER
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from patchplan.publish import published_file, published_folder, zarr_files
+from patchplan.publish import Ours, growing, zarr_files
 
 OURS = zarr_files(r"\d+")
 EVENTS = ("open", "os.", "shutil.")
+
+
+@contextmanager
+def published_folder(path: Path, *, overwrite: bool, ours: Ours) -> Iterator[Path]:
+    with growing(path, folder=True, overwrite=overwrite, ours=ours) as growth:
+        growth.place.mkdir()
+        yield growth.place
+
+
+@contextmanager
+def published_file(path: Path, *, overwrite: bool, ours: Ours) -> Iterator[Path]:
+    with growing(path, folder=False, overwrite=overwrite, ours=ours) as growth:
+        yield growth.place
 
 
 def write(path: Path, version: str) -> None:

@@ -12,6 +12,7 @@ FLOORS = {
     "errors": 0,
     "publish": 0,
     "core": 0,
+    "journal": 0,
     "patching": 1,
     "images": 1,
     "plans": 2,

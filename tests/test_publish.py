@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from patchplan.errors import ImageError, OutputError
-from patchplan.publish import check_folder, published_file, published_folder, zarr_files
-from tests.killing import OURS, read, write, write_file
+from patchplan.publish import check_folder, zarr_files
+from tests.killing import OURS, published_file, published_folder, read, write, write_file
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks and signals of POSIX")
 
@@ -97,11 +97,11 @@ def test_kills_at_every_step_leave_the_old_or_the_new_output(tmp_path):
 
 
 def test_what_a_killed_run_left_is_replaced_with_overwrite_only(path):
-    left = path.with_name("out.zarr.partial")
+    left = path.with_name("out.zarr.partial") / "out.zarr"
     (left / "0").mkdir(parents=True)
     (left / "0" / "zarr.json").write_text("{}")
     with (
-        pytest.raises(OutputError, match=r"out\.zarr\.partial: is left from a run that was stopped; use --overwrite"),
+        pytest.raises(OutputError, match=r"out\.zarr\.partial: is left from a run that was stopped; use --resume"),
         published_folder(path, overwrite=False, ours=OURS),
     ):
         pass
@@ -252,14 +252,14 @@ def test_an_interrupt_while_folders_swap_is_not_hidden(path, monkeypatch, number
 
 @pytest.mark.parametrize("publish", [published_folder, published_file])
 def test_an_interrupt_while_the_output_is_begun_leaves_nothing(path, monkeypatch, publish):
-    def interrupted(handle):
+    def interrupted(path, *, shared):
         raise KeyboardInterrupt("here")
 
     def run() -> None:
         with publish(path, overwrite=False, ours=OURS):
             pass
 
-    monkeypatch.setattr("patchplan.publish.growing.lock", interrupted)
+    monkeypatch.setattr("patchplan.publish.growth.lock_file", interrupted)
     with pytest.raises(KeyboardInterrupt, match="here"):
         run()
     assert names(path.parent) == []

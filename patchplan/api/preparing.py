@@ -9,12 +9,14 @@ from typing import Any
 from patchplan.api.common import PathLike
 from patchplan.coverage.report import inspect_plan
 from patchplan.errors import AuditError, OutputError
+from patchplan.journal import Identity
 from patchplan.plans.epoch import EpochRows
 from patchplan.plans.plan import OneEpoch, Plan, open_plan
 from patchplan.plans.write import files_of
-from patchplan.publish import check_folder, check_free
+from patchplan.publish import check_folder, check_free, partial_of
 from patchplan.stitching.audit import Audit, Auditor
 from patchplan.stitching.canvases import CanvasOptions
+from patchplan.stitching.identity import identity_of
 from patchplan.stitching.options import StitchOptions, parse_options, parse_storage
 from patchplan.stitching.target import Target, check_apart, parse_target
 
@@ -31,6 +33,11 @@ class Prepared:
     options: StitchOptions
     target: Target
     storage: CanvasOptions
+
+    def identity(self, tiles: Sequence[dict[str, Any]], *, overwrite: bool, **more: Any) -> Identity:
+        """Return what the stitch is, with these tiles."""
+        plan = self.plan.digest, self.rows.epoch
+        return identity_of(plan, self.target, self.options, self.storage, tiles=tiles, overwrite=overwrite, **more)
 
     @property
     def images(self) -> list[Path]:
@@ -77,9 +84,11 @@ def check_places(
                 raise OutputError(f"{path}: is an image of the plan, not its tiles; cut tiles with patchplan extract")
 
 
-def check_early(target: Target, *, overwrite: bool) -> None:
+def check_early(target: Target, *, overwrite: bool, resume: bool = False) -> None:
     """Raise OutputError where it is known before all work that the output cannot take its name."""
     if target.path is None or overwrite:  # what may be replaced is known when the outputs are
+        return
+    if resume and partial_of(target.path).is_dir():  # the run that was stopped may have been told to replace it
         return
     if target.is_folder:
         check_folder(target.path, overwrite=False, ours=lambda name: False)

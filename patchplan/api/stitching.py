@@ -19,6 +19,7 @@ from patchplan.stitching.findings import check_audit
 from patchplan.stitching.job import StitchJob
 from patchplan.stitching.result import BadTile, StitchResult
 from patchplan.tiles.check import check_tiles
+from patchplan.tiles.identity import identity
 from patchplan.tiles.memory import ArrayTiles, ObjectTiles
 from patchplan.tiles.opening import open_tiles
 from patchplan.tiles.protocol import Tiles
@@ -55,6 +56,7 @@ def stitch(
     memory: str | int = "2GB",
     workers: int | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> StitchResult:
@@ -116,6 +118,9 @@ def stitch(
         Threads; by default one per processor, up to 8.
     overwrite, dry_run : bool
         Replace an existing output; write nothing.
+    resume : bool
+        Go on with what a run of the same plan, options and tiles left that was stopped, if there is something.
+        Of arrays and objects only the form is compared.
     progress : callable, optional
         Called with what is counted, how many are done, and how many there are.
 
@@ -158,7 +163,7 @@ def stitch(
     check_places(prepared, paths, missing_output, overwrite=overwrite)
     only_check = check or check_nan
     if not only_check:
-        check_early(prepared.target, overwrite=overwrite)
+        check_early(prepared.target, overwrite=overwrite, resume=resume)
     source = _tiles(tiles, paths, prepared, absent_chunks=absent_chunks, later_wins=later_wins)
     try:
         auditor = Auditor(prepared.rows, source, prepared.options)
@@ -167,7 +172,8 @@ def stitch(
             _check_all(audit, auditor, nan=check_nan, progress=progress)
         written = None if dry_run else _write_missing(missing_output, auditor, audit, overwrite=overwrite)
         assembly = Assembly(auditor, audit, overlapping(prepared.rows))
-        job = StitchJob(assembly, prepared.target, prepared.storage, overwrite)
+        run = prepared.identity(tiles_identity(source, paths), overwrite=overwrite)
+        job = StitchJob(assembly, prepared.target, prepared.storage, run, overwrite, resume)
         result = _run(job, written, only_check=only_check, dry_run=dry_run, progress=progress)
         if missing_output is not None and written is None and not dry_run:
             nothing = f"nothing is to be run again: {missing_output} is not written"
@@ -193,6 +199,14 @@ def _run(
         error.result = found.model_copy(update={"bad": broken or found.bad})
         raise
     return result.model_copy(update={"missing_output": written})
+
+
+def tiles_identity(tiles: Tiles, paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """Return what tells these tiles from others."""
+    if paths:
+        return identity(paths)
+    forms = ", ".join(map(str, tiles.forms))
+    return [{"path": tiles.uris[0], "files": tiles.n, "digest": forms}]
 
 
 def tile_paths(tiles: Any) -> list[Path]:

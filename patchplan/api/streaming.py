@@ -8,14 +8,17 @@ from typing import Any
 
 from patchplan.api.common import PathLike, Progress
 from patchplan.api.preparing import check_places, overlapping, prepare, prove
+from patchplan.core.specs import IntArray
 from patchplan.errors import PatchplanError
 from patchplan.plans.plan import Plan
+from patchplan.publish import Growth
 from patchplan.publish.files import reported
 from patchplan.stitching.assemble import Assembly
 from patchplan.stitching.audit import Auditor
 from patchplan.stitching.feed import Feed
 from patchplan.stitching.held import HeldTiles
 from patchplan.stitching.job import StitchJob
+from patchplan.stitching.ledger import Ledger
 from patchplan.stitching.result import StitchResult
 
 
@@ -29,6 +32,9 @@ class Stitcher:
     A block of the output is written when its last tile has come; tiles of unfinished blocks are held, beyond
     `memory` in a file beside the output. The bytes are those that `stitch` writes. Leaving the block with
     tiles missing raises AuditError, and nothing stands under the asked name.
+
+    A run that is stopped leaves the blocks that it has written; with `resume`, the next one goes on with them,
+    and `wanted` says which tiles it needs.
 
     Parameters are those of `stitch`; `result` says afterwards what was done.
 
@@ -74,6 +80,7 @@ class Stitcher:
         memory: str | int = "2GB",
         workers: int | None = None,
         overwrite: bool = False,
+        resume: bool = False,
         progress: Progress | None = None,
     ) -> None:
         self._prepared = prepare(
@@ -99,7 +106,7 @@ class Stitcher:
             memory=memory,
             workers=workers,
         )
-        self._overwrite, self._progress = overwrite, progress
+        self._overwrite, self._resume, self._progress = overwrite, resume, progress
         self._stack = ExitStack()
         self._lock = Lock()
         self._feed: Feed | None = None
@@ -114,12 +121,35 @@ class Stitcher:
             audit = auditor.audit()
             prove(auditor, audit)
             assembly = Assembly(auditor, audit, overlapping(prepared.rows))
-            job = StitchJob(assembly, prepared.target, prepared.storage, self._overwrite)
-            place = stack.enter_context(job.destination.published())
-            scratch = stack.enter_context(job.destination.scratch(place))
-            self._feed = Feed(job, place, scratch, self._progress)
+            run = prepared.identity(
+                [{"path": tiles.uris[0], "files": tiles.n, "digest": ""}], overwrite=self._overwrite
+            )
+            job = StitchJob(assembly, prepared.target, prepared.storage, run, self._overwrite, self._resume)
+            growth = stack.enter_context(job.destination.growing(resume=self._resume, shared=False))
+            self._feed = self._begin(job, growth, stack)
             self._stack = stack.pop_all()
         return self
+
+    def _begin(self, job: StitchJob, growth: Growth | None, stack: ExitStack) -> Feed:
+        """Begin, or go on with what a stopped run has written."""
+        if growth is None:
+            scratch = stack.enter_context(job.destination.scratch(None))
+            return Feed(job, None, Ledger(), scratch, self._progress)
+        recording = stack.enter_context(job.recorded(growth))
+        ledger = Ledger(recording.journal, recording.records, resumed=growth.resumed)
+        scratch = stack.enter_context(job.destination.scratch(growth.place))
+        return Feed(job, growth.place, ledger, scratch, self._progress, published=recording.published)
+
+    @property
+    def wanted(self) -> IntArray:
+        """Indices of the tiles that are still needed, ascending: at first all, or those that a stopped run lacks.
+
+        Tiles that were added and waited for others when a run was stopped are wanted again; others that are
+        added again are ignored.
+        """
+        if self._feed is None:
+            raise PatchplanError("Stitcher: which tiles are wanted is known inside its with block")
+        return self._feed.wanted
 
     def add(self, indices: Any, tiles: Any) -> None:
         """Take tiles. Threads may call it at once; they wait for each other.
@@ -147,10 +177,15 @@ class Stitcher:
         feed, self._feed = self._feed, None
         if error is not None or feed is None:
             # not with the error itself: those of the system would be taken for the output's
+            left = _LeftError()
             with suppress(_LeftError):
-                self._stack.__exit__(_LeftError, _LeftError(), None)
+                self._stack.__exit__(_LeftError, left, None)
+            for note in getattr(left, "__notes__", ()):
+                if error is not None:
+                    error.add_note(note)
             return
         with self._stack:
             written = feed.close()
+            feed.ledger.complete()
         arrays = [array for _, _, array in written if array is not None]
         self.result = feed.job.done([(output, filled) for output, filled, _ in written], arrays)

@@ -105,6 +105,9 @@ def stitch(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing output.", rich_help_panel=RUN)
     ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where the same run was stopped.", rich_help_panel=RUN)
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be written; write nothing.", rich_help_panel=RUN)
     ] = False,
@@ -140,6 +143,7 @@ def stitch(
         "memory": memory,
         "workers": workers,
         "overwrite": overwrite,
+        "resume": resume,
         "dry_run": dry_run,
     }
     only_check = check or check_nan

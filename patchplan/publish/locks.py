@@ -3,7 +3,7 @@
 import ctypes
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -27,19 +27,36 @@ def open_folder(folder: Path) -> int | None:
 
 def lock(handle: int, *, wait: bool = False) -> bool:
     """Lock an open file or folder, and tell whether it worked; some systems and network drives have no locks."""
-    return _lock(handle, wait=wait) is None
+    return _lock(handle, wait=wait, shared=False) is None
 
 
-def lock_refused(handle: int) -> bool:
-    """Try to lock an open file or folder, and tell whether somebody else has it locked; False where nobody can."""
-    return isinstance(_lock(handle, wait=False), BlockingIOError)
+def lock_file(path: Path, *, shared: bool = False) -> int | None:
+    """Open a file, made if need be, and lock it until it is closed; None if somebody else has it locked.
+
+    Where the system has no locks it is opened only. `shared` lets others in that also share.
+    """
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        if isinstance(_lock(handle, wait=False, shared=shared), BlockingIOError):
+            os.close(handle)
+            return None
+        if leads_to(path, handle):
+            return handle
+        os.close(handle)  # between opening and locking, the one who had it removed the file
 
 
-def _lock(handle: int, *, wait: bool) -> Exception | None:
+def leads_to(path: Path, handle: int) -> bool:
+    """Tell whether a path still is the open file or folder."""
+    with suppress(OSError):
+        return os.path.samestat(path.lstat(), os.fstat(handle))
+    return False
+
+
+def _lock(handle: int, *, wait: bool, shared: bool) -> Exception | None:
     try:
         import fcntl
 
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
     except (ImportError, OSError) as error:
         return error
     return None
@@ -49,6 +66,17 @@ def flush_file(path: Path) -> None:
     """Wait until a file's bytes are on the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def flush_folder(path: Path) -> None:
+    """Wait until what was renamed in a folder is on the disk, where the system can."""
+    with suppress(OSError):
+        handle = open_folder(path)
+        if handle is not None:
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
 
 def flush_disk(handle: int | None) -> None:

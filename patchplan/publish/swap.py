@@ -2,7 +2,7 @@
 
 out.zarr                what is to be replaced
 out.zarr.old            what it becomes, for the moment in which out.zarr.partial gets its name
-.patchplan-removed      what it becomes then, to be removed
+.out.zarr.removed       what it becomes then, to be removed
 
 A marker in the old folder tells it from a backup that somebody made by hand: only what bears one is moved
 back, where a run was killed between the renames, or removed.
@@ -18,8 +18,10 @@ from patchplan.errors import OutputError
 MARKER = ".patchplan-replaced"
 """Marks a folder that another is about to replace: complete, to be moved back if that did not happen."""
 
-_REMOVED = ".patchplan-removed"
-"""Beside the outputs, a folder that has been replaced, and may have lost files already."""
+
+def removed_of(path: Path) -> Path:
+    """Return the name of a folder that has been replaced or is not needed any more, and may have lost files already."""
+    return path.with_name(f".{path.name}.removed")
 
 
 def _old(path: Path) -> Path:
@@ -59,7 +61,7 @@ def swap(partial: Path, path: Path) -> None:
 
 def repair(path: Path) -> None:
     """Finish or undo what a stopped run left half-swapped; call it under the lock of the parent folder."""
-    old, removed = _old(path), path.with_name(_REMOVED)
+    old, removed = _old(path), removed_of(path)
     if os.path.lexists(removed):
         shutil.rmtree(removed)
     if _is_marked(old):

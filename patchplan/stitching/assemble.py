@@ -16,6 +16,7 @@ from patchplan.stitching.audit import Audit, Auditor, ImageRows
 from patchplan.stitching.canvases.protocol import Canvas
 from patchplan.stitching.engine import ImageWork
 from patchplan.stitching.frame import Frame, OutputKind, make_frame
+from patchplan.stitching.ledger import ImageLedger
 from patchplan.stitching.options import StitchOptions
 from patchplan.stitching.places import BinnedPlaces, GridPlaces, TilePlaces, place_grid
 from patchplan.stitching.reduce import rounds
@@ -138,7 +139,9 @@ class Assembly:
         folder.mkdir()
         return BinnedPlaces(frame.n_samples, frame.spatial, block, rows, folder)
 
-    def work(self, data_idx: int, rules: PixelRules, canvas: Canvas, tiles: Tiles, scratch: Path) -> ImageWork:
+    def work(
+        self, data_idx: int, rules: PixelRules, canvas: Canvas, ledger: ImageLedger, tiles: Tiles, scratch: Path
+    ) -> ImageWork:
         """Return what the engine runs for one image; files go into a folder of `scratch`."""
         frame, image = canvas.frame, self.audit.images[data_idx]
         renderer = Renderer(
@@ -154,7 +157,7 @@ class Assembly:
             density = renderer.places.most / prod(canvas.block)
         else:
             density = image.n_planned / (frame.n_samples * prod(frame.spatial))
-        return ImageWork(renderer, canvas, image.largest, density)
+        return ImageWork(renderer, canvas, ledger, image.largest, density)
 
     def notes(self, rules: Sequence[PixelRules]) -> list[str]:
         """Return what happens to values."""

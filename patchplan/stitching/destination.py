@@ -9,13 +9,12 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from patchplan.plans.header import ImageRecord
-from patchplan.publish import Ours, check_folder, check_free, published_file, published_folder
+from patchplan.publish import Growth, Ours, check_folder, check_free, growing
+from patchplan.publish.growth import SCRATCH
 from patchplan.stitching.canvases.ome_tiff import scratch_of
 from patchplan.stitching.canvases.opening import files_of
 from patchplan.stitching.naming import output_names
 from patchplan.stitching.target import Target
-
-SCRATCH = ".scratch"
 
 
 @dataclass(frozen=True)
@@ -49,13 +48,17 @@ class Destination:
             check_free(path, overwrite=self.overwrite)
 
     @contextmanager
-    def scratch(self, place: Path | None) -> Iterator[Path]:
-        """Yield a folder for what does not fit into memory, on the output's disk; removed afterwards."""
+    def scratch(self, place: Path | None, part: int | None = None) -> Iterator[Path]:
+        """Yield a folder for what does not fit into memory, on the output's disk; removed afterwards.
+
+        `part` tells it from those of others that fill the same output.
+        """
         if place is None:
             with tempfile.TemporaryDirectory(prefix="patchplan-") as name:
                 yield Path(name)
             return
-        folder = (place if self.target.is_folder else place.parent) / SCRATCH
+        folder = place.parent / (SCRATCH if part is None else f"{SCRATCH}-{part}")
+        shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
         folder.mkdir()
         try:
             yield folder
@@ -67,22 +70,20 @@ class Destination:
         if place is None or below is None:
             return None
         path = place / below
-        if self.target.several:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if self.target.kind == "ome-zarr":
-                path.mkdir()
+        folder = path if self.target.kind == "ome-zarr" else path.parent
+        folder.mkdir(parents=True, exist_ok=True)
         return path
 
     @contextmanager
-    def published(self) -> Iterator[Path | None]:
-        """Yield the place where outputs grow, None for arrays; after the block they stand under their names."""
+    def growing(self, *, resume: bool, shared: bool) -> Iterator[Growth | None]:
+        """Yield where outputs grow, None for arrays; after the block they stand under their names, unless shared."""
         path = self.target.path
         if path is None:
             yield None
             return
-        publish = published_folder if self.target.is_folder else published_file
-        with publish(path, overwrite=self.overwrite, ours=self.ours()) as place:
-            yield place
+        folder, ours = self.target.is_folder, self.ours()
+        with growing(path, folder=folder, overwrite=self.overwrite, ours=ours, resume=resume, shared=shared) as growth:
+            yield growth
 
     def ours(self) -> Ours:
         """Return which files of the output's folder are ours to replace."""
@@ -90,8 +91,7 @@ class Destination:
         if kind == "memory":
             return lambda name: False
         if not self.target.several:
-            own = files_of(kind, "" if self.target.path is None or kind == "ome-zarr" else self.target.path.name)
-            return lambda name: name.startswith(f"{SCRATCH}/") or own(name)
+            return files_of(kind, "" if self.target.path is None or kind == "ome-zarr" else self.target.path.name)
         outputs = {
             place: files_of(kind, name) for name in self.names for place in (name, scratch_of(Path(name)).as_posix())
         }
@@ -99,6 +99,6 @@ class Destination:
         def ours(name: str) -> bool:
             above = [name, *(parent.as_posix() for parent in PurePosixPath(name).parents)]
             found = next((outputs[place] for place in above if place in outputs), None)
-            return name.startswith(f"{SCRATCH}/") or (found is not None and found(name))
+            return found is not None and found(name)
 
         return ours

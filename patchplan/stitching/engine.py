@@ -1,4 +1,7 @@
-"""The run: boxes of whole blocks, computed and written once each, in bounded memory, by any number of threads."""
+"""The run: boxes of whole blocks, computed and written once each, in bounded memory, by any number of threads.
+
+What the ledger of an image knows to be written is left out.
+"""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +17,7 @@ from numpy.typing import NDArray
 from patchplan.core.amounts import memory_text
 from patchplan.errors import ConfigError
 from patchplan.stitching.canvases.protocol import Canvas
+from patchplan.stitching.ledger import ImageLedger
 from patchplan.stitching.render import Renderer
 
 Progress = Callable[[str, int, int], None]
@@ -38,8 +42,23 @@ class ImageWork:
 
     renderer: Renderer
     canvas: Canvas
+    ledger: ImageLedger
     tile_pixels: int
     density: float
+
+    @property
+    def n_pixels(self) -> int:
+        """Pixels of the output, channels counted once."""
+        return self.canvas.frame.n_samples * prod(self.renderer.spatial)
+
+    @property
+    def n_todo(self) -> int:
+        """Pixels to write, channels counted once."""
+        todo = self.ledger.todo
+        for axis, (n, size) in enumerate(zip(self.renderer.spatial, self.renderer.block, strict=True), 1):
+            sizes = np.minimum(n - np.arange(todo.shape[axis]) * size, size)
+            todo = todo * sizes.reshape([-1 if i == axis else 1 for i in range(todo.ndim)])
+        return int(todo.sum())
 
     def box_bytes(self, shape: Sequence[int]) -> int:
         """Return the memory that a box of this shape, (Z)YX, takes from reading to writing."""
@@ -52,6 +71,13 @@ class ImageWork:
         writing = canvas.write_bytes((rules.out_channels, *shape))
         tiles = int(self.density * pixels + 1) * TILE_BYTES + renderer.tile_bytes(self.tile_pixels)
         return out + sums + writing + tiles + renderer.tiles.read_bytes()
+
+    def task(self, number: int, sample_idx: int, first: Sequence[int], last: Sequence[int]) -> "Task":
+        """Return the box of the blocks [first, last) of a sample."""
+        block, spatial = self.renderer.block, self.renderer.spatial
+        start = tuple(i * n for i, n in zip(first, block, strict=True))
+        stop = tuple(min(i * n, size) for i, n, size in zip(last, block, spatial, strict=True))
+        return Task(number, sample_idx, start, stop)
 
     @property
     def block_bytes(self) -> int:
@@ -69,8 +95,8 @@ def check_memory(works: Sequence[ImageWork], memory: int, workers: int, part: in
 
     `part` says that only one part in so many is for computing.
     """
-    block = max(1, *(work.block_bytes for work in works))
-    least = max(block, *(work.canvas.finish_bytes() for work in works)) * part
+    block = max([1, *(work.block_bytes for work in works)])
+    least = max([block, *(work.canvas.finish_bytes() for work in works)]) * part
     if least > usable(memory):
         raise ConfigError(
             f"--memory: found {memory_text(memory)}; one block of the output and its tiles take more: "
@@ -117,13 +143,32 @@ class Task:
 
 
 def tasks(works: Sequence[ImageWork], boxes: Sequence[tuple[int, ...]]) -> Iterator[Task]:
-    """Yield the boxes of all images in order."""
+    """Yield the boxes of all images in order, but for blocks that are written: of a box that has some, the others."""
     for number, (work, box) in enumerate(zip(works, boxes, strict=True)):
-        spatial = work.renderer.spatial
-        for sample_idx in range(work.canvas.frame.n_samples):
-            for start in product(*(range(0, n, size) for n, size in zip(spatial, box, strict=True))):
-                stop = tuple(min(a + b, n) for a, b, n in zip(start, box, spatial, strict=True))
-                yield Task(number, sample_idx, start, stop)
+        todo, block = work.ledger.todo, work.renderer.block
+        size = [a // b for a, b in zip(box, block, strict=True)]
+        for sample_idx in range(len(todo)):
+            grid = todo[sample_idx]
+            for start in product(*(range(0, n, k) for n, k in zip(grid.shape, size, strict=True))):
+                stop = tuple(min(a + k, n) for a, k, n in zip(start, size, grid.shape, strict=True))
+                for first, last in _runs(grid, start, stop):
+                    yield work.task(number, sample_idx, first, last)
+
+
+Corner = tuple[int, ...]
+
+
+def _runs(grid: NDArray[np.bool_], start: Corner, stop: Corner) -> Iterator[tuple[Corner, Corner]]:
+    """Yield the boxes of blocks that are to be done between two corners: all of them, or runs along X."""
+    part = grid[tuple(map(slice, start, stop))]
+    if part.all():
+        yield start, stop
+        return
+    for line in np.argwhere(part.any(axis=-1)).tolist():
+        where = [a + i for a, i in zip(start, line, strict=False)]
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], part[tuple(line)], [False]]))).reshape(-1, 2)
+        for first, last in (edges + start[-1]).tolist():
+            yield (*where, first), (*(i + 1 for i in where), last)
 
 
 class Run:
@@ -134,25 +179,23 @@ class Run:
         self.workers = check_memory(works, memory, workers)
         share = usable(memory) // self.workers
         self.boxes = [choose_box(work, work.canvas.frame.n_samples, share, self.workers) for work in works]
-        self.filled = [0] * len(works)
         self._progress = progress
-        self._total = sum(work.canvas.frame.n_samples * prod(work.renderer.spatial) for work in works)
+        self._total = sum(work.n_todo for work in works)
         self._queue = tasks(works, self.boxes)
         self._lock = threading.Lock()
         self._stopped = threading.Event()
 
-    def run(self) -> list[int]:
-        """Do all boxes; return per image how many pixels no tile covers."""
+    def run(self) -> None:
+        """Do all boxes that are not done."""
         if self.workers == 1:
             self._work()
-            return self.filled
+            return
         with ThreadPoolExecutor(self.workers, "stitch") as pool:
             running = [pool.submit(self._work) for _ in range(self.workers)]
             try:
                 self._wait(running)
             finally:
                 self._stopped.set()
-        return self.filled
 
     def _wait(self, running: Sequence["Future[None]"]) -> None:
         done, _ = wait(running, return_when=FIRST_EXCEPTION)
@@ -166,9 +209,8 @@ class Run:
                 task = next(self._queue, None)
             if task is None:
                 return
-            filled = do_box(self.works[task.work], task, buffer)
+            do_box(self.works[task.work], task, buffer)
             with self._lock:
-                self.filled[task.work] += filled
                 if self._progress is not None:
                     self._progress("pixels", task.pixels, self._total)
 
@@ -187,18 +229,21 @@ class Buffer:
         return self._bytes[:n].view(dtype).reshape(shape)
 
 
-def do_box(work: ImageWork, task: Task, buffer: Buffer) -> int:
-    """Compute one box and write it; return how many of its pixels no tile covers."""
+def do_box(work: ImageWork, task: Task, buffer: Buffer) -> None:
+    """Compute one box, write it, and note that it is written."""
     view = work.canvas.view(task.sample_idx)
     rules = work.renderer.rules
     if view is not None:
         box = (slice(None), *map(slice, task.start, task.stop))
-        return work.renderer.render(task.sample_idx, task.start, task.stop, view[box])
-    shape = (rules.out_channels, *(b - a for a, b in zip(task.start, task.stop, strict=True)))
-    out = buffer.shaped(shape, rules.dtype)
-    filled = work.renderer.render(task.sample_idx, task.start, task.stop, out)
-    work.canvas.write(task.sample_idx, task.start, out)
-    return filled
+        filled = work.renderer.render(task.sample_idx, task.start, task.stop, view[box])
+    else:
+        shape = (rules.out_channels, *(b - a for a, b in zip(task.start, task.stop, strict=True)))
+        out = buffer.shaped(shape, rules.dtype)
+        filled = work.renderer.render(task.sample_idx, task.start, task.stop, out)
+        if work.ledger.resumed:
+            work.canvas.clear(task.sample_idx, task.start, task.stop)
+        work.canvas.write(task.sample_idx, task.start, out)
+    work.ledger.note(task.sample_idx, task.start, task.stop, filled)
 
 
 class Counted:
@@ -206,6 +251,10 @@ class Counted:
 
     def __init__(self, progress: Progress | None, total: int) -> None:
         self._progress, self._total, self._done = progress, total, 0
+
+    def skip(self, done: int) -> None:
+        """Add what an earlier run has done."""
+        self._done += done
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Add what is done; `total` is of one run only."""

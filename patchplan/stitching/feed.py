@@ -1,7 +1,6 @@
 """Tiles put together as they come, in any order: a block is written when its last tile is there."""
 
-from collections.abc import Sequence
-from math import prod
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,81 +9,57 @@ from numpy.typing import NDArray
 
 from patchplan.core.specs import IntArray, SpecTable
 from patchplan.errors import AuditError, TilesError
+from patchplan.journal import Identity
+from patchplan.journal.identity import read_identity, write_identity
+from patchplan.stitching.audit import ImageRows
+from patchplan.stitching.blocks import Blocks
 from patchplan.stitching.canvases import Canvas
-from patchplan.stitching.engine import Buffer, ImageWork, Progress, Task, check_memory, do_box
+from patchplan.stitching.engine import Buffer, ImageWork, Progress, check_memory, do_box
 from patchplan.stitching.findings import some
 from patchplan.stitching.held import HeldTiles
 from patchplan.stitching.job import Output, StitchJob
+from patchplan.stitching.ledger import ImageLedger, Ledger
 from patchplan.stitching.lookup import Lookup
-from patchplan.stitching.places import GridPlaces, TilePlaces
 from patchplan.tiles.protocol import TileForm
 from patchplan.tiles.reading import NUMBERS
 
 
-class Blocks:
-    """The blocks of one image, and how many tiles each still waits for."""
-
-    def __init__(self, places: TilePlaces, n_samples: int, spatial: Sequence[int], block: Sequence[int]) -> None:
-        self.spatial, self.block = tuple(spatial), tuple(block)
-        self.grid = tuple(-(-n // size) for n, size in zip(spatial, block, strict=True))
-        self.waiting = np.broadcast_to(self._planned(places), (n_samples, *self.grid)).copy()
-        self.written = np.zeros((n_samples, *self.grid), np.bool_)
-
-    def _planned(self, places: TilePlaces) -> IntArray:
-        if not isinstance(places, GridPlaces):
-            bounds: IntArray = places.bounds  # type: ignore[attr-defined]
-            return np.diff(bounds).reshape(-1, *self.grid)
-        counts = np.ones((1,) * len(self.grid), np.int64)
-        for axis, (n, size, pixels) in enumerate(zip(self.grid, self.block, self.spatial, strict=True)):
-            starts = np.arange(n) * size
-            one = places.axes[axis]
-            first = np.searchsorted(one.stop, starts, side="right")
-            last = np.searchsorted(one.start, np.minimum(starts + size, pixels), side="left")
-            counts = counts * (last - first).reshape([-1 if i == axis else 1 for i in range(len(self.grid))])
-        return counts
-
-    def touched(self, start: Sequence[int], stop: Sequence[int]) -> tuple[slice, ...]:
-        """Return the blocks that a box touches; none if it is empty."""
-        if any(b <= a for a, b in zip(start, stop, strict=True)):
-            return (slice(0, 0),) * len(self.grid)
-        return tuple(slice(a // n, -(-b // n)) for a, b, n in zip(start, stop, self.block, strict=True))
-
-    def task(self, sample_idx: int, where: Sequence[int]) -> Task:
-        """Return the box of a block."""
-        start = tuple(i * n for i, n in zip(where, self.block, strict=True))
-        stop = tuple(min(a + n, size) for a, n, size in zip(start, self.block, self.spatial, strict=True))
-        return Task(0, sample_idx, start, stop)
+def about(place: Path, data_idx: int) -> Path:
+    """Return the file that tells of an image's first tile, for a run that goes on."""
+    return place.parent / f"image-{data_idx}.json"
 
 
 class ImageFeed:
     """One image that is being filled."""
 
-    def __init__(self, feed: "Feed", output: Output, canvas: Canvas) -> None:
-        self.feed, self.output, self.canvas = feed, output, canvas
-        job = feed.job
-        self.work: ImageWork = job.assembly.work(output.data_idx, output.rules, canvas, feed.tiles, feed.scratch)
+    def __init__(self, feed: "Feed", output: Output, canvas: Canvas, ledger: ImageLedger) -> None:
+        self.feed, self.output, self.canvas, self.ledger = feed, output, canvas, ledger
+        job, frame = feed.job, canvas.frame
+        ledger.open(frame.n_samples, frame.spatial, canvas.block, canvas.stamp)
+        self.work: ImageWork = job.assembly.work(
+            output.data_idx, output.rules, canvas, ledger, feed.tiles, feed.scratch
+        )
         check_memory([self.work], job.assembly.options.memory, 1, part=2)
-        frame = canvas.frame
-        self.blocks = Blocks(self.work.renderer.places, frame.n_samples, frame.spatial, canvas.block)
-        self.filled = 0
-        self.left = int(self.blocks.written.size)
+        self.blocks = Blocks(self.work.renderer.places, frame.spatial, canvas.block, ledger.done.copy())
+        self.left = int(self.blocks.written.size - np.count_nonzero(self.blocks.written))
+        feed.count(self.work.n_pixels - self.work.n_todo)
 
     def add(self, sample_idx: int, position: int, start: Sequence[int], stop: Sequence[int]) -> None:
         """Count a tile that has come, and write the blocks that now have all of theirs."""
         ranges = self.blocks.touched(start, stop)
         here: tuple[int | slice, ...] = (sample_idx, *ranges)
-        self.feed.needed[position] = prod(piece.stop - piece.start for piece in ranges)
+        self.feed.needed[position] = int(np.count_nonzero(~self.blocks.written[here]))
         if not self.feed.needed[position]:
             self.feed.release(position)
             return
         self.blocks.waiting[here] -= 1
-        for offset in np.argwhere(self.blocks.waiting[here] == 0).tolist():
+        for offset in np.argwhere((self.blocks.waiting[here] == 0) & ~self.blocks.written[here]).tolist():
             self.write(sample_idx, [piece.start + i for piece, i in zip(ranges, offset, strict=True)])
 
     def write(self, sample_idx: int, where: Sequence[int]) -> None:
         """Write a block with the tiles that are there."""
         task = self.blocks.task(sample_idx, where)
-        self.filled += do_box(self.work, task, self.feed.buffer)
+        do_box(self.work, task, self.feed.buffer)
         self.blocks.written[(sample_idx, *where)] = True
         self.left -= 1
         self.feed.count(task.pixels)
@@ -109,10 +84,23 @@ class Feed:
         Its tiles are `HeldTiles`, all absent at first.
     place : Path or None
         Where outputs grow.
+    ledger : Ledger
+        What a stopped run has written.
+    published : bool
+        Whether that was all, and the outputs have their names.
     """
 
-    def __init__(self, job: StitchJob, place: Path | None, scratch: Path, progress: Progress | None) -> None:
-        self.job, self.place, self.scratch = job, place, scratch
+    def __init__(
+        self,
+        job: StitchJob,
+        place: Path | None,
+        ledger: Ledger,
+        scratch: Path,
+        progress: Progress | None,
+        *,
+        published: bool = False,
+    ) -> None:
+        self.job, self.place, self.ledger, self.scratch = job, place, ledger, scratch
         tiles = job.auditor.tiles
         assert isinstance(tiles, HeldTiles)  # noqa: S101
         self.tiles: HeldTiles = tiles
@@ -124,6 +112,50 @@ class Feed:
         self._progress, self._done = progress, 0
         self._total = job.n_pixels
         self._lookup = Lookup(job.auditor, grid=job.assembly.audit.grid, scratch=scratch)
+        self._written: NDArray[np.bool_] = np.zeros(tiles.n, np.bool_)
+        for data_idx in self._begun():
+            if not published:
+                self._go_on(data_idx)
+        if published:
+            self._take_all()
+
+    @property
+    def wanted(self) -> IntArray:
+        """Indices of the tiles that have not come and are needed, ascending."""
+        return np.sort(np.asarray(self._lookup.index)[~self.tiles.present])
+
+    def _begun(self) -> Iterator[int]:
+        """Yield the images that a stopped run had begun, after what it knew of their tiles is told to the audit."""
+        for data_idx, image in enumerate(self.job.assembly.audit.images):
+            if self.place is not None and (path := about(self.place, data_idx)).exists():
+                facts = read_identity(path).facts
+                image.form = TileForm(tuple(facts["shape"]), np.dtype(facts["dtype"]))
+                image.whole, image.alone, image.largest = facts["whole"], facts["alone"], facts["largest"]
+                yield data_idx
+
+    def _take_all(self) -> None:
+        """Take all for done, as a stopped run has done it."""
+        self._written[:] = self.tiles.present[:] = True
+        for data_idx, image in enumerate(self.job.assembly.audit.images):
+            image.n_present, ledger = image.n_planned, self.ledger.image(data_idx)
+            ledger.take_finished()
+            self._finished[data_idx] = self.job.output(data_idx), ledger.filled, None
+
+    def _go_on(self, data_idx: int) -> None:
+        """Take tiles for come that are in written blocks only."""
+        output, ledger = self.job.output(data_idx), self.ledger.image(data_idx)
+        audit = self.job.assembly.audit.images[data_idx]
+        if self.job.is_finished(output, ledger, self.place):
+            self._finished[data_idx] = output, ledger.filled, None
+        image = None if data_idx in self._finished else self._image(data_idx)
+        rows = ImageRows(self.job.auditor, data_idx, range(*audit.rows), alone=audit.alone and not audit.whole)
+        for sample_idx, placed in rows.pieces():
+            written = np.ones(len(sample_idx), np.bool_) if image is None else image.blocks.has(sample_idx, placed)
+            self._written[placed.position[written]] = True
+            audit.n_present += int(written.sum())
+        self.tiles.present |= self._written
+        if image is not None and not image.left:
+            self._finish(data_idx)
 
     def add(self, indices: Any, tiles: Any) -> None:
         """Take tiles (k C (Z) Y X), or one, by their indices.
@@ -142,6 +174,8 @@ class Feed:
             self._take(position, specs, np.asarray(tile))
 
     def _take(self, position: int, specs: SpecTable, tile: NDArray[Any]) -> None:
+        if self._written[position]:  # by the run that was stopped
+            return
         index = int(self._lookup.index[position])
         if self.tiles.present[position]:
             raise TilesError(f"tile {index} was added already; allowed: each tile once")
@@ -186,13 +220,24 @@ class Feed:
         if data_idx not in self._images:
             output = self.job.output(data_idx)
             canvas = self.job.open_canvas(output, self.place)
-            self._images[data_idx] = ImageFeed(self, output, canvas)
+            if self.place is not None:
+                self._tell(data_idx, self.place)
+            self._images[data_idx] = ImageFeed(self, output, canvas, self.ledger.image(data_idx))
         return self._images[data_idx]
+
+    def _tell(self, data_idx: int, place: Path) -> None:
+        """Write what decides how an image's tiles go together: its first one, which does not come again."""
+        image = self.job.assembly.audit.images[data_idx]
+        form = self.job.assembly.form_of(data_idx)
+        known = {"whole": image.whole, "alone": image.alone, "largest": image.largest}
+        facts = {"shape": form.shape, "dtype": form.dtype.str, **known}
+        if not about(place, data_idx).exists():
+            write_identity(about(place, data_idx), Identity(facts, {}))
 
     def _finish(self, data_idx: int) -> None:
         image = self._images.pop(data_idx)
-        image.canvas.finish(self._progress)
-        self._finished[data_idx] = image.output, image.filled, self.job.array_of(image.canvas)
+        image.canvas.finish(image.ledger, self._progress)
+        self._finished[data_idx] = image.output, image.ledger.filled, self.job.array_of(image.canvas)
 
     def release(self, position: int) -> None:
         """Forget a tile that is in all its blocks."""

@@ -52,12 +52,12 @@ def test_tile_by_tile_in_any_order_gives_the_same_bytes(case, tmp_path, name, bl
         assert content(output) == wanted
 
 
-def test_a_stitcher_left_early_names_what_is_missing_and_leaves_nothing(case, tmp_path):
+def test_a_stitcher_left_early_names_what_is_missing(case, tmp_path):
     plan, tiles = case
     with pytest.raises(AuditError, match="missing") as error:
         feed(plan, tmp_path / "out.zarr", [(np.arange(3, plan.n_patches), tiles[3:])])
     assert list(error.value.missing) == [0, 1, 2]
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["out.zarr.partial"]
 
 
 def test_an_error_inside_a_stitcher_goes_through_and_leaves_nothing(case, tmp_path):
@@ -103,7 +103,7 @@ def test_a_tile_added_twice_is_refused_even_when_its_block_is_written(case, tmp_
     plan, tiles = case
     with pytest.raises(PatchplanError, match=r"\b4\b"):
         feed(plan, tmp_path / "out.npy", [(range(plan.n_patches), tiles), ([4], tiles[4:5])])
-    assert not list(tmp_path.iterdir())
+    assert not (tmp_path / "out.npy").exists()
 
 
 def test_a_stitcher_returns_arrays_where_no_output_is_named(case):

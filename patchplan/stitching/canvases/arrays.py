@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,8 @@ class ArrayPlan:
 
 
 def create_array(folder: Path, array: ArrayPlan, version: int) -> None:
-    """Make the folder of an array of Zarr version 2 or 3."""
-    folder.mkdir(parents=True)
+    """Make the folder of an array of Zarr version 2 or 3, or go on with one that is there."""
+    folder.mkdir(parents=True, exist_ok=True)
     if version == 2:
         write_json(folder / ".zarray", _v2(array))
     else:
@@ -38,8 +39,13 @@ def create_array(folder: Path, array: ArrayPlan, version: int) -> None:
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
-    """Write a document of a Zarr store."""
-    path.write_text(json.dumps(document, indent=2), encoding="utf-8")
+    """Write a document of a Zarr store, unless it is there already."""
+    text = json.dumps(document, indent=2).encode()
+    if path.is_file() and path.read_bytes() == text:
+        return
+    new = path.with_name(f"{path.name}.{token_hex(4)}.new")  # others may read it, or write the same, at the same time
+    new.write_bytes(text)
+    new.replace(path)
 
 
 def _v3(array: ArrayPlan) -> dict[str, Any]:

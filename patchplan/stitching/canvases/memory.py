@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from patchplan.stitching.canvases.grid import default_chunks
 from patchplan.stitching.canvases.protocol import Progress
 from patchplan.stitching.frame import Frame
+from patchplan.stitching.ledger import ImageLedger
 
 
 class MemoryCanvas:
@@ -36,6 +37,13 @@ class MemoryCanvas:
         stop = [first + size for first, size in zip(start, data.shape[1:], strict=True)]
         self.array[self.frame.box(sample_idx, start, stop)] = self.frame.to_output(data)
 
+    def stamp(self, sample_idx: int, start: Sequence[int], stop: Sequence[int]) -> int:
+        """Return 0: there are no files."""
+        return 0
+
+    def clear(self, sample_idx: int, start: Sequence[int], stop: Sequence[int]) -> None:
+        """Do nothing: pixels are written over."""
+
     def write_bytes(self, shape: Sequence[int]) -> int:
         """Return 0: pixels go where they stay."""
         return 0
@@ -44,5 +52,6 @@ class MemoryCanvas:
         """Return 0: nothing is left to do."""
         return 0
 
-    def finish(self, progress: Progress | None = None) -> None:
-        """Do nothing: the array is complete."""
+    def finish(self, ledger: ImageLedger, progress: Progress | None = None) -> None:
+        """Note that the array is complete."""
+        ledger.note_finished([])

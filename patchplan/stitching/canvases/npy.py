@@ -1,5 +1,6 @@
 """An output image as a .npy file."""
 
+import io
 import os
 from collections.abc import Sequence
 from math import prod
@@ -9,28 +10,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from patchplan.errors import OutputError
 from patchplan.stitching.canvases.grid import default_chunks
 from patchplan.stitching.canvases.protocol import Progress
 from patchplan.stitching.frame import Frame
+from patchplan.stitching.ledger import ImageLedger
 
 
 class NpyCanvas:
     """A file that is as long as it will be from the start, written through a memory map.
 
     Its bytes are reserved first: a map of a file with holes would end the process when the disk is full.
+    One that is there already, and whole, is gone on with.
     """
 
     def __init__(self, path: Path, frame: Frame) -> None:
-        with path.open("xb") as file:
-            descr = np.lib.format.dtype_to_descr(frame.dtype)
-            header = {"descr": descr, "fortran_order": False, "shape": frame.shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            offset = file.tell()
-            file.flush()
-            _reserve(file.fileno(), offset + frame.dtype.itemsize * prod(frame.shape))
+        header = _header(frame)
+        if is_begun(path):
+            with path.open("rb") as file:
+                if file.read(len(header)) != header:
+                    raise OutputError(f"{path}: is not the file that a stopped run left; use --overwrite to begin anew")
+        else:
+            with path.open("wb") as file:
+                file.write(header)
+                file.flush()
+                _reserve(file.fileno(), len(header) + frame.dtype.itemsize * prod(frame.shape))
         self.frame = frame
         self.block = default_chunks(frame)
-        self._map = np.memmap(path, frame.dtype, "r+", offset, frame.shape)
+        self._map = np.memmap(path, frame.dtype, "r+", len(header), frame.shape)
 
     def view(self, sample_idx: int) -> NDArray[Any] | None:
         """Return None: pixels go to disk."""
@@ -41,6 +48,13 @@ class NpyCanvas:
         stop = [first + size for first, size in zip(start, data.shape[1:], strict=True)]
         self._map[self.frame.box(sample_idx, start, stop)] = self.frame.to_output(data)
 
+    def stamp(self, sample_idx: int, start: Sequence[int], stop: Sequence[int]) -> int:
+        """Return 0: nothing tells of a part of a file whether it has changed."""
+        return 0
+
+    def clear(self, sample_idx: int, start: Sequence[int], stop: Sequence[int]) -> None:
+        """Do nothing: pixels are written over."""
+
     def write_bytes(self, shape: Sequence[int]) -> int:
         """Return 0: the system writes the pages of a map by itself."""
         return 0
@@ -49,10 +63,31 @@ class NpyCanvas:
         """Return 0: all pixels are in the map."""
         return 0
 
-    def finish(self, progress: Progress | None = None) -> None:
+    def finish(self, ledger: ImageLedger, progress: Progress | None = None) -> None:
         """Hand all pages to the system, and let go of the map, which holds a file open."""
         self._map.flush()
         del self._map
+        ledger.note_finished([])
+
+
+def is_begun(path: Path) -> bool:
+    """Tell whether a file is there that a run has begun to fill: as long as its header says."""
+    try:
+        with path.open("rb") as file:
+            if np.lib.format.read_magic(file) != (1, 0):
+                return False
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            start = file.tell()
+            return file.seek(0, os.SEEK_END) == start + dtype.itemsize * prod(shape)
+    except (OSError, ValueError):
+        return False
+
+
+def _header(frame: Frame) -> bytes:
+    described = {"descr": np.lib.format.dtype_to_descr(frame.dtype), "fortran_order": False, "shape": frame.shape}
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, described)
+    return file.getvalue()
 
 
 def _reserve(handle: int, size: int) -> None:

@@ -21,6 +21,7 @@ from patchplan.stitching.canvases.stored import Storage, StoredCanvas, StoredLev
 from patchplan.stitching.canvases.tiff_codecs import TILES_HELD, encoded_tiles, tile_codec
 from patchplan.stitching.canvases.units import ome_symbol
 from patchplan.stitching.frame import Frame
+from patchplan.stitching.ledger import ImageLedger
 
 _TILE = 512
 _DEPTH = 16
@@ -50,7 +51,7 @@ class OmeTiffCanvas(StoredCanvas):
             threads=threads,
             whole_chunks=True,
         )
-        scratch_of(path).mkdir()
+        scratch_of(path).mkdir(exist_ok=True)
         levels = make_levels(frame, options.levels, halve_z=False)
         super().__init__((*depth, *self._tile), StoredLevels(scratch_of(path), frame, levels, storage))
 
@@ -58,17 +59,18 @@ class OmeTiffCanvas(StoredCanvas):
         """Return an upper bound of what pyramid and final pass take, one after the other."""
         return max(self._stored.build_bytes(), TILES_HELD * self._threads * self._tile_bytes())
 
-    def finish(self, progress: Progress | None = None) -> None:
+    def finish(self, ledger: ImageLedger, progress: Progress | None = None) -> None:
         """Build the pyramid, write the file, and remove the scratch store."""
         import tifffile
 
-        self._stored.build(mean=has_mean(self.frame, self._options), progress=progress)
+        self._stored.build(ledger, mean=has_mean(self.frame, self._options), progress=progress)
         counts = [prod(self._stored.chunk_counts(number)) for number in range(len(self._stored.levels))]
         ticks = count(1)
         with tifffile.TiffWriter(self._path, bigtiff=self._is_big(sum(counts)), byteorder="<", ome=True) as file:
             for number in range(len(counts)):
                 tiles = encoded_tiles(self._chunks(number), self._codec, self._tile_bytes(), self._threads)
                 self._write_level(file, number, _counted(tiles, ticks, sum(counts), progress))
+        ledger.note_finished([self._path])
         shutil.rmtree(self._stored.folder)
 
     def _write_level(self, file: Any, number: int, tiles: Iterator[bytes]) -> None:

@@ -10,6 +10,7 @@ from patchplan.stitching.canvases.options import CanvasOptions, has_mean
 from patchplan.stitching.canvases.protocol import Progress
 from patchplan.stitching.canvases.stored import Storage, StoredCanvas, StoredLevels
 from patchplan.stitching.frame import Frame
+from patchplan.stitching.ledger import ImageLedger
 
 
 class OmeZarrCanvas(StoredCanvas):
@@ -28,7 +29,8 @@ class OmeZarrCanvas(StoredCanvas):
         """Return an upper bound of what the pyramid takes."""
         return self._stored.build_bytes()
 
-    def finish(self, progress: Progress | None = None) -> None:
+    def finish(self, ledger: ImageLedger, progress: Progress | None = None) -> None:
         """Build the pyramid; the group's own metadata, which makes it an image, comes last."""
-        self._stored.build(mean=self._mean, progress=progress)
+        self._stored.build(ledger, mean=self._mean, progress=progress)
         write_root(self._stored.folder, self.frame, self._stored.levels, ngff=self._options.ngff, mean=self._mean)
+        ledger.note_finished([])

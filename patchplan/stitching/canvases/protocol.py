@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from patchplan.stitching.frame import Frame
+from patchplan.stitching.ledger import ImageLedger
 
 Progress = Callable[[str, int, int], None]
 """Called with what is counted, how many are done, and how many there are."""
@@ -41,11 +42,20 @@ class Canvas(Protocol):
             If the system refuses, as on a full disk.
         """
 
+    def stamp(self, sample_idx: int, start: Sequence[int], stop: Sequence[int]) -> int:
+        """Return a number that tells whether the files that hold these blocks are still as they were written."""
+
+    def clear(self, sample_idx: int, start: Sequence[int], stop: Sequence[int]) -> None:
+        """Remove what a stopped run left of blocks that are to be written: it may be broken."""
+
     def write_bytes(self, shape: Sequence[int]) -> int:
         """Return how much memory a `write` of data of this shape takes at most, beside the data."""
 
     def finish_bytes(self) -> int:
         """Return how much memory `finish` takes at most."""
 
-    def finish(self, progress: Progress | None = None) -> None:
-        """Complete the output: its pyramid, its metadata last. Nothing is written after it, no file is left open."""
+    def finish(self, ledger: ImageLedger, progress: Progress | None = None) -> None:
+        """Complete the output: its pyramid, its metadata last. Nothing is written after it, no file is left open.
+
+        What the ledger knows to be done is not done again.
+        """

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from patchplan.images.layout import Box
 from patchplan.images.zarr.traffic import Pixels, open_pixels
+from patchplan.journal import stamp
 from patchplan.stitching.canvases.arrays import ArrayPlan, create_array
 from patchplan.stitching.canvases.compression import Codec
 from patchplan.stitching.canvases.downsample import first_pixels, mean_pixels
@@ -21,6 +22,7 @@ from patchplan.stitching.canvases.grid import on_axes
 from patchplan.stitching.canvases.levels import Level
 from patchplan.stitching.canvases.protocol import Progress
 from patchplan.stitching.frame import Frame
+from patchplan.stitching.ledger import ImageLedger
 
 _PIECE = 1 << 18
 """Pixels that one thread halves at a time, at least: smaller chunks are taken several at once."""
@@ -48,7 +50,7 @@ class Storage:
 
 
 class StoredLevels:
-    """Arrays called 0, 1, ... in a folder that exists."""
+    """Arrays called 0, 1, ... in a folder that exists; those that are there already are gone on with."""
 
     def __init__(self, folder: Path, frame: Frame, levels: Sequence[Level], storage: Storage) -> None:
         self.folder = folder
@@ -87,6 +89,18 @@ class StoredLevels:
         stop = [first + size for first, size in zip(start, data.shape[1:], strict=True)]
         self._full.write(self.frame.box(sample_idx, start, stop), self.frame.to_output(data))
 
+    def files(self, number: int, box: Box) -> list[Path]:
+        """Return the files of a level that hold a box: those of chunks, or of shards where there are shards."""
+        array = self._array(self.levels[number])
+        start = f"{self.folder}/{number}/" + ("" if self._storage.version == 2 else "c/")
+        unit = array.shards or array.chunks
+        axes = (range(p.start // n, -(-p.stop // n)) for p, n in zip(box, unit, strict=True))
+        return [Path(start + "/".join(map(str, index))) for index in product(*axes)]
+
+    def stamp(self, sample_idx: int, start: Sequence[int], stop: Sequence[int]) -> int:
+        """Return what the files of blocks at full resolution are like."""
+        return stamp(self.files(0, self.frame.box(sample_idx, start, stop)))
+
     def write_bytes(self, shape: Sequence[int]) -> int:
         """Return how much memory a `write` of data C(Z)YX takes at most, beside the data."""
         return self._encoding(prod(shape) * self.frame.dtype.itemsize)
@@ -114,7 +128,7 @@ class StoredLevels:
         level = self.levels[number]
         return _counts(level.shape, self._array(level).chunks)
 
-    def build(self, *, mean: bool, progress: Progress | None) -> None:
+    def build(self, ledger: ImageLedger, *, mean: bool, progress: Progress | None) -> None:
         """Make all further levels, each from the finished one before it: means, or the first of pixels.
 
         Nothing is written to full resolution from here on.
@@ -126,9 +140,17 @@ class StoredLevels:
         with ThreadPoolExecutor(self._storage.threads) as pool:
             for number, level in enumerate(self.levels[1:], 1):
                 boxes = _boxes(tuple(slice(0, n) for n in level.shape), self._unit(level))
+                written = ledger.units(number)
                 with closing(self.open(number - 1)) as source, closing(self.open(number, write=True)) as target:
-                    for box in boxes:
-                        target.write(box, _halved(source, box, level.step, halve, pool))
+                    for place, box in enumerate(boxes):
+                        files = self.files(number, box)
+                        if place not in written or written[place] != stamp(files):
+                            if ledger.resumed:
+                                _remove(files)
+                            target.write(box, _halved(source, box, level.step, halve, pool))
+                            ledger.note_unit(number, place, files)
+                            if place in written:
+                                ledger.redone()
                         done += 1
                         if progress is not None:
                             progress("blocks of the pyramid", done, total)
@@ -155,9 +177,22 @@ class StoredCanvas:
         """Write whole blocks, or up to the edge."""
         self._stored.write(sample_idx, start, data)
 
+    def stamp(self, sample_idx: int, start: Sequence[int], stop: Sequence[int]) -> int:
+        """Return what the files of these blocks are like."""
+        return self._stored.stamp(sample_idx, start, stop)
+
+    def clear(self, sample_idx: int, start: Sequence[int], stop: Sequence[int]) -> None:
+        """Remove the files of these blocks: a chunk at the edge would be read before it is written."""
+        _remove(self._stored.files(0, self.frame.box(sample_idx, start, stop)))
+
     def write_bytes(self, shape: Sequence[int]) -> int:
         """Return an upper bound of what encoding takes."""
         return self._stored.write_bytes(shape)
+
+
+def _remove(files: Sequence[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
 
 
 def _halved(source: Pixels, box: Box, step: Sequence[int], halve: _Halve, pool: ThreadPoolExecutor) -> NDArray[Any]:

@@ -14,6 +14,7 @@ from patchplan.images.layout import resolve
 from patchplan.stitching.canvases import Canvas, CanvasOptions, open_canvas
 from patchplan.stitching.canvases.memory import MemoryCanvas
 from patchplan.stitching.frame import Frame, OutputKind
+from patchplan.stitching.ledger import Ledger
 from tests.stitching.framing import Image, framed, image_of
 
 
@@ -62,7 +63,7 @@ def filled(
         stop = [min(a + n, m) for a, n, m in zip(start, step(canvas, seed), frame.spatial, strict=True)]
         (box,) = layout.boxes(sample_idx, [slice(*one) for one in zip(start, stop, strict=True)], None)
         canvas.write(sample_idx, start, layout.to_data(pixels[box]))
-    canvas.finish()
+    canvas.finish(Ledger().image(0))
     return canvas
 
 

@@ -18,6 +18,7 @@ from patchplan.images.zarr.ome import parse_multiscale
 from patchplan.images.zarr.store import FolderStore, read_node
 from patchplan.stitching.canvases import CanvasOptions, ome_tiff, open_canvas
 from patchplan.stitching.canvases.units import ngff_name, ome_symbol
+from patchplan.stitching.ledger import Ledger
 from tests.stitching.canvases.filling import expected, filled, pixels_of
 from tests.stitching.framing import Image, framed
 
@@ -117,7 +118,7 @@ def test_the_root_comes_last(tmp_path):
     canvas = filled("ome-zarr", path, VOLUME, pixels_of(VOLUME[1], "uint8"), OPTIONS)
     (path / "zarr.json").unlink()
     seen = []
-    canvas.finish(lambda *_: seen.append((path / "zarr.json").exists()))
+    canvas.finish(Ledger().image(0), lambda *_: seen.append((path / "zarr.json").exists()))
     assert seen
     assert not any(seen)
     assert (path / "zarr.json").exists()
@@ -177,7 +178,7 @@ def test_progress_of_a_tiff_counts_all_tiles_of_all_levels(tmp_path):
     frame = framed(image, "ome-tiff")
     canvas = open_canvas("ome-tiff", tmp_path / "a.tif", frame, CanvasOptions(chunks=(16, 16), levels=2), 1)
     seen: list[tuple[str, int, int]] = []
-    canvas.finish(lambda *told: seen.append(told))
+    canvas.finish(Ledger().image(0), lambda *told: seen.append(told))
     # 2 channels of 9 tiles, then of 4
     assert seen == [("blocks of the pyramid", 1, 1), *(("tiles of the TIFF", n, 26) for n in range(1, 27))]
 

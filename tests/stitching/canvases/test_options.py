@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchplan.errors import ConfigError
-from patchplan.publish import published_file
+from patchplan.publish import growing
 from patchplan.stitching.canvases import CanvasOptions, check_options, files_of, open_canvas
 from patchplan.stitching.canvases.grid import chunks_and_shards
 from patchplan.stitching.canvases.levels import make_levels
 from patchplan.stitching.frame import OutputKind
+from patchplan.stitching.ledger import Ledger
 from tests.stitching.framing import Image, framed
 
 PLANE: Image = ("YX", (700, 300), 2, False)
@@ -134,9 +135,9 @@ def test_scratch_of_a_killed_tiff_is_replaced(tmp_path):
     left.mkdir()
     canvas = open_canvas("ome-tiff", left / "a.tif", frame, CanvasOptions(), 1)
     canvas.write(0, (0, 0), np.ones((1, 512, 300), "uint8"))
-    with published_file(path, overwrite=True, ours=files_of("ome-tiff", "a.tif")) as partial:
-        canvas = open_canvas("ome-tiff", partial, frame, CanvasOptions(), 1)
-        canvas.finish()
+    with growing(path, folder=False, overwrite=True, ours=files_of("ome-tiff", "a.tif")) as growth:
+        canvas = open_canvas("ome-tiff", growth.place, frame, CanvasOptions(), 1)
+        canvas.finish(Ledger().image(0))
     assert [file.name for file in tmp_path.iterdir()] == ["a.tif"]
 
 
@@ -145,6 +146,7 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from patchplan.stitching.canvases import CanvasOptions, open_canvas
+from patchplan.stitching.ledger import Ledger
 from tests.stitching.framing import framed
 
 kind, folder = sys.argv[1], Path(sys.argv[2])
@@ -158,7 +160,7 @@ try:
     canvas = open_canvas(kind, path, frame, options, 2)
     for y in (0, 512):
         canvas.write(0, (y, 0), np.random.default_rng(0).random((1, 512, 1024)))
-    canvas.finish()
+    canvas.finish(Ledger().image(0))
 except OSError as error:
     print(error.errno)
 """

@@ -1,0 +1,111 @@
+"""What a run is: the facts that decide its bytes, written beside what it has done, so that only the same goes on.
+
+Facts are JSON: a mapping from names, mostly of options, to values.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from patchplan.errors import OutputError
+from patchplan.publish.locks import flush_folder
+
+FORMAT_VERSION = 1
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Facts, and what else is told to who goes on: `more` may differ between runs.
+
+    `number` stands for the facts in journals.
+    """
+
+    facts: Facts
+    more: Facts
+
+    @property
+    def number(self) -> int:
+        """The first 8 bytes of the facts' SHA-256."""
+        return int.from_bytes(hashlib.sha256(_canonical(self.facts)).digest()[:8], "little")
+
+
+def write_identity(path: Path, identity: Identity, *, only_first: bool = False) -> bool:
+    """Write a file at once and for good; with `only_first`, only if nobody else has: tell whether it was written."""
+    document = {"version": FORMAT_VERSION, "facts": identity.facts, "more": identity.more}
+    body = json.dumps({**document, "sha256": _seal(document)}, indent=1).encode()
+    new = path.with_name(f"{path.name}.{token_hex(4)}.new")  # others may do the same at the same time
+    with new.open("wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        if only_first:
+            os.link(new, path)
+        else:
+            new.replace(path)
+    except FileExistsError:
+        return False
+    finally:
+        new.unlink(missing_ok=True)
+    flush_folder(path.parent)
+    return True
+
+
+def read_identity(path: Path) -> Identity:
+    """Read it back.
+
+    Raises
+    ------
+    OutputError
+        If it is damaged, or of another version.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+        seal = document.pop("sha256")
+        version = document["version"]
+        if version != FORMAT_VERSION:
+            raise OutputError(
+                f"{path}: is of version {version}; allowed: {FORMAT_VERSION}; use --overwrite to begin anew"
+            )
+        if seal != _seal(document):
+            raise ValueError
+        return Identity(dict(document["facts"]), dict(document["more"]))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise OutputError(
+            f"{path}: is damaged, and nobody can tell what the run was; use --overwrite to begin anew"
+        ) from None
+
+
+def check_same(found: Facts, wanted: Facts, where: Path) -> None:
+    """Raise OutputError naming the first fact that differs: `found` are those of the run that was stopped."""
+    for name in dict.fromkeys([*wanted, *found]):
+        before, now = (_plain(facts.get(name)) for facts in (found, wanted))
+        if before != now:
+            raise OutputError(
+                f"{where}: was begun with {name} {_text(before)}, and now it is {_text(now)}; --resume goes on with "
+                "the same only: give the same, or --overwrite to begin anew"
+            )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON gives it back."""
+    return json.loads(json.dumps(value))
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _seal(document: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_canonical(document)).hexdigest()

@@ -1,0 +1,106 @@
+"""A run that can be gone on with: what it is and what it has done, in the partial folder of its output."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from patchplan.journal.identity import Facts, Identity, check_same, read_identity, write_identity
+from patchplan.journal.reading import read_journal
+from patchplan.journal.records import RECORD, Kind, Records
+from patchplan.journal.writing import Journal
+from patchplan.publish.growth import JOURNAL, RUN, Growth
+
+CheckMore = Callable[[Facts, Facts, Path], None]
+"""Compares what the stopped run told beside its facts with what is told now; raises OutputError."""
+
+Usable = Callable[[Records], Records]
+
+OVERWRITE = "overwrite"
+"""In what a run tells beside its facts: whether it may replace an output, so that it need not be said again."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A journal that is open, and what an earlier run noted in it.
+
+    `published` tells that the output had its name already when that run was stopped, so that nothing is left
+    to do; `lost` counts records that could not be read.
+    """
+
+    journal: Journal
+    records: Records
+    lost: int
+    published: bool
+
+
+@contextmanager
+def recorded(
+    growth: Growth,
+    identity: Identity,
+    advice: str,
+    check_more: CheckMore,
+    *,
+    usable: Usable = lambda records: records,
+    part: int | None = None,
+) -> Iterator[Recording]:
+    """Begin to record a run, or go on with what a stopped one recorded.
+
+    Parameters
+    ----------
+    growth : Growth
+        The output.
+    identity : Identity
+        What the run is.
+    advice : str
+        What to tell a user whose run is stopped; what it has done stays then.
+    check_more : callable
+        Compares what beside the facts must be equal.
+    usable : callable, optional
+        Returns of the records of the stopped run those that still hold.
+    part : int, optional
+        Number of a part of the run, for which others, too, record in the same folder.
+
+    Raises
+    ------
+    OutputError
+        If the stopped run was another, or its files are damaged.
+    """
+    settle(growth, identity, check_more, shared=part is not None)
+    name = JOURNAL if part is None else f"{JOURNAL}-{part}"
+    path = growth.partial / name
+    if part is not None:
+        growth.lock(f"lock-{part}")
+    records, lost = np.zeros(0, RECORD), 0
+    if growth.resumed and path.exists():
+        found = read_journal(path, identity.number)
+        records, lost = found.entries, found.lost
+    complete = bool((records["kind"] == Kind.COMPLETE).any())
+    published = complete and part is None and not growth.place.exists() and growth.path.exists()
+    if not published:
+        records = usable(records)
+        if part is None:
+            growth.check_free()
+    journal = Journal.begin(path, identity.number, growth.flush, records)
+    growth.advice = advice
+    try:
+        yield Recording(journal, records, lost, published)
+        growth.keep = True  # all is done: what now goes wrong with its name must not lose it
+    except BaseException:
+        growth.keep = growth.keep or path.stat().st_size > RECORD.itemsize
+        raise
+    finally:
+        journal.close()
+
+
+def settle(growth: Growth, identity: Identity, check_more: CheckMore, *, shared: bool) -> None:
+    """Write what the run is, or compare it with what it was."""
+    path = growth.partial / RUN
+    if not path.exists() and write_identity(path, identity, only_first=shared):
+        return
+    found = read_identity(path)
+    check_same(found.facts, identity.facts, growth.partial)
+    check_more(found.more, identity.more, growth.partial)
+    growth.overwrite |= found.more.get(OVERWRITE) is True

@@ -1,0 +1,56 @@
+"""Removing what is ours, and nothing else."""
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from patchplan.errors import OutputError
+from patchplan.publish.swap import MARKER
+
+Ours = Callable[[str], bool]
+"""Whether a file in an output folder is one that we write, by its path in the folder, with `/`."""
+
+
+def zarr_files(arrays: str) -> Ours:
+    r"""Return a predicate of the files of a Zarr store, v2 or v3, whose arrays have names of this pattern.
+
+    Examples
+    --------
+    >>> ours = zarr_files(r"tiles|index")
+    >>> [ours(name) for name in ("zarr.json", "tiles/c/0/1", "index/0.0", "notes.txt", "tiles/c/notes.txt")]
+    [True, True, True, False, False]
+    """
+    documents = r"(zarr\.json|\.zarray|\.zgroup|\.zattrs|\.zmetadata)(\.[0-9a-f]{8}\.new)?"
+    # what a killed writer leaves of a chunk stands beside it under a longer name
+    chunk = r"(c[/.])?\d+([/.]\d+)*(\.__lock|\.[0-9a-f]{32}\.partial)?"
+    pattern = re.compile(rf"({documents})|({arrays})/({documents}|{chunk})")
+    return lambda name: pattern.fullmatch(name) is not None
+
+
+def check_ours(folder: Path, ours: Ours) -> None:
+    """Raise OutputError naming a file that replacing a folder would lose."""
+    pending = [""]
+    while pending:
+        below = pending.pop()
+        with os.scandir(folder / below) as entries:
+            for entry in entries:
+                name = f"{below}{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(f"{name}/")
+                elif entry.is_symlink() or not (name == MARKER or ours(name)):
+                    raise OutputError(
+                        f"{folder}: is not replaced, because {name} in it is no part of such an output and would be "
+                        "lost; move it elsewhere, or give another name"
+                    )
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, also while the last chunks of an interrupted write still come in."""
+    for pause in (0.0, 0.1, 0.2, 0.4, 0.8):
+        if not folder.exists():
+            return
+        time.sleep(pause)
+        shutil.rmtree(folder, ignore_errors=True)

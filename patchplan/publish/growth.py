@@ -1,0 +1,244 @@
+"""Outputs that grow beside the name that was asked for, and take it when they are whole.
+
+out.zarr.partial/           what a run needs while it lives, and leaves if it is stopped
+out.zarr.partial/lock       locked while a run lives
+out.zarr.partial/out.zarr   the output, a folder or a file, which becomes out.zarr by one rename
+out.zarr.partial/sha256     its checksums, if they are asked for, which become out.zarr.sha256
+out.zarr.partial/run.json   what the run is, as long as another may go on with it
+out.zarr.partial/...        its journal, scratch data
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from patchplan.errors import OutputError
+from patchplan.publish.clearing import Ours, check_ours, remove
+from patchplan.publish.files import check_free, look, reported
+from patchplan.publish.locks import flush_disk, flush_file, flush_folder, lock_file, one_at_a_time, open_folder
+from patchplan.publish.swap import check_way, removed_of, repair, swap
+
+RUN, JOURNAL, SCRATCH, CHECKSUMS = "run.json", "journal", "scratch", "sha256"
+_LOCK = "lock"
+_NEW = r"(\.[0-9a-f]{8})?\.new"
+_STATE = re.compile(
+    rf"{_LOCK}(-\d+)?|({RUN}|{JOURNAL}(-\d+)?|image-\d+\.json|{CHECKSUMS})({_NEW})?|{SCRATCH}(-\d+)?/.*"
+)
+
+
+def partial_of(path: Path) -> Path:
+    """Return the folder in which an output grows."""
+    return path.with_name(f"{path.name}.partial")
+
+
+def checksums_of(path: Path) -> Path:
+    """Return the file beside an output that holds its checksums."""
+    return path.with_name(f"{path.name}.{CHECKSUMS}")
+
+
+def check_folder(path: Path, *, overwrite: bool, ours: Ours) -> None:
+    """Raise OutputError unless a folder may be written under this name, losing no file that is not `ours`."""
+    if path.name in ("", ".."):
+        raise OutputError(f"{path}: is no name for an output")
+    link, folder, exists, parent = look(path)
+    if link:
+        raise OutputError(f"{path}: is a link; give the name of what it leads to")
+    if exists and not folder:
+        raise OutputError(f"{path}: is a file, and a folder is to be written; give another name")
+    if exists and not overwrite:
+        raise OutputError(f"{path}: exists already; use --overwrite to replace it, or another name")
+    if not parent:
+        raise OutputError(f"{path}: the folder {path.parent} does not exist")
+    if exists:
+        check_ours(path, ours)
+        check_way(path)
+
+
+class Growth:
+    """An output while it grows, in a folder that this run has to itself, or shares with others of its job.
+
+    Attributes
+    ----------
+    place : Path
+        Where it grows: a file to create, or a folder to make.
+    partial : Path
+        The folder of the run, for its journal and scratch data.
+    resumed : bool
+        Whether what an earlier run left is there.
+    overwrite : bool
+        Whether it may replace an output; asked again at the end.
+    keep : bool
+        Whether what is there is worth going on with; if not, a run that is stopped removes it.
+    advice : str
+        How to go on, for the user of a run that is stopped.
+    """
+
+    def __init__(self, path: Path, *, folder: bool, overwrite: bool, ours: Ours) -> None:
+        self.path, self.is_folder, self.overwrite, self._ours = path, folder, overwrite, ours
+        self.partial = partial_of(path)
+        self.place = self.partial / path.name
+        self.checksums = self.partial / CHECKSUMS
+        self.resumed = self.keep = False
+        self.advice = ""
+        self._locks: list[int] = []
+        self._folder: int | None = None
+
+    def _repair(self) -> None:
+        if self.is_folder:
+            repair(self.path)
+        else:
+            remove(removed_of(self.path))
+
+    def check_free(self) -> None:
+        """Raise OutputError unless the output may take its name."""
+        if self.is_folder:
+            check_folder(self.path, overwrite=self.overwrite, ours=self._ours)
+        else:
+            check_free(self.path, overwrite=self.overwrite)
+        if os.path.lexists(checksums_of(self.path)):
+            check_free(checksums_of(self.path), overwrite=self.overwrite)
+
+    def flush(self) -> None:
+        """Wait until all that was written is on the disk."""
+        flush_disk(self._folder)
+
+    def lock(self, name: str) -> None:
+        """Lock a part of the run that others must not do at the same time; OutputError if one does."""
+        handle = lock_file(self.partial / name)
+        if handle is None:
+            raise OutputError(f"{self.partial / name}: another run is writing there; wait for it")
+        self._locks.append(handle)
+
+    def claim(self, *, resume: bool, shared: bool) -> None:
+        """Make the partial folder, or take over what a stopped run left of it."""
+        path, partial = self.path, self.partial
+        with one_at_a_time(path.parent):
+            self._repair()
+            if os.path.lexists(partial) and (not partial.is_dir() or partial.is_symlink()):
+                raise OutputError(f"{partial}: is in the way; move it elsewhere, or give another name")
+            going_on = (resume or shared) and (partial / RUN).exists()
+            if not going_on:
+                self.check_free()
+            partial.mkdir(exist_ok=True)
+            try:
+                handle = lock_file(partial / _LOCK, shared=shared)
+            except BaseException:
+                with suppress(OSError):
+                    partial.rmdir()
+                raise
+            if handle is None:
+                raise OutputError(f"{partial}: another run is writing there; wait for it, or give another name")
+            self._locks.append(handle)
+            self._folder = open_folder(partial)
+            self.resumed = (resume or shared) and (partial / RUN).exists()
+            if not self.resumed:
+                self._clear(allowed=resume or self.overwrite)
+
+    def _clear(self, *, allowed: bool) -> None:
+        """Remove what a stopped run left."""
+        names = sorted(entry.name for entry in self.partial.iterdir() if not entry.name.startswith(_LOCK))
+        if not names:
+            return
+        if not allowed:
+            self.keep = True
+            raise OutputError(
+                f"{self.partial}: is left from a run that was stopped; use --resume to go on with it, or --overwrite "
+                "to begin anew"
+            )
+        try:
+            check_ours(self.partial, self._is_mine)
+        except OutputError:
+            self.keep = True
+            raise
+        # without its first file nobody goes on with what is half removed
+        for name in sorted(names, key=lambda name: name != RUN):
+            entry = self.partial / name
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+    def _is_mine(self, name: str) -> bool:
+        if _STATE.fullmatch(name) or name == self.path.name:
+            return True
+        return self._ours(name.removeprefix(f"{self.path.name}/") if self.is_folder else name)
+
+    def publish(self) -> None:
+        """Give the output its name; safe to repeat after a kill at any step."""
+        path = self.path
+        if self.place.exists():  # else a run was stopped right after it had been moved
+            self.flush() if self.is_folder else flush_file(self.place)
+            with one_at_a_time(path.parent):
+                self._repair()
+                self.check_free()
+                swap(self.place, path) if self.is_folder else self.place.replace(path)
+        if self.checksums.exists():
+            flush_file(self.checksums)
+            self.checksums.replace(checksums_of(path))
+        else:
+            checksums_of(path).unlink(missing_ok=True)  # of the output that was replaced
+        flush_folder(path.parent)
+        self.keep = False
+
+    def close(self) -> None:
+        """Let go of the locks, and remove the partial folder unless it is worth keeping."""
+        if self._locks and not self.keep:
+            self._discard()
+        for handle in self._locks:
+            os.close(handle)
+        if self._folder is not None:
+            os.close(self._folder)
+
+    def _discard(self) -> None:
+        removed = removed_of(self.path)
+        with suppress(OSError):  # what stopped the run must not be hidden by the clean-up
+            with one_at_a_time(self.path.parent):
+                remove(removed)
+                self.partial.rename(removed)  # at once: nobody shall go on with what is half removed
+            remove(removed)
+
+
+@contextmanager
+def growing(
+    path: Path, *, folder: bool, overwrite: bool, ours: Ours, resume: bool = False, shared: bool = False
+) -> Iterator[Growth]:
+    """Yield an output that grows; after the block it takes its name, unless it is `shared`.
+
+    Parameters
+    ----------
+    path : Path
+        Name of the output.
+    folder : bool
+        Whether it is a folder. If not, what else is needed to make it may lie beside it in `partial`.
+    overwrite : bool
+        Whether it may replace an output, or what a stopped run left.
+    ours : callable
+        What may be removed: by its path in the output, or for a file in the partial folder.
+    resume : bool
+        Whether to go on with what a stopped run left, if it left something.
+    shared : bool
+        Whether others fill the same output at the same time: nobody removes or publishes it.
+
+    Raises
+    ------
+    OutputError
+        If the name is not free, another run is writing under it, or writing fails, as on a full or read-only
+        disk; what stood under the name stands there still.
+    """
+    if path.name in ("", "..") or not look(path)[3]:
+        check_folder(path, overwrite=overwrite, ours=ours)
+    growth = Growth(path, folder=folder, overwrite=overwrite, ours=ours)
+    try:
+        with reported(path):
+            growth.keep = shared
+            growth.claim(resume=resume, shared=shared)
+            growth.keep = growth.keep or growth.resumed
+            yield growth
+            if not shared:
+                growth.publish()
+    except BaseException as error:
+        if growth.keep and growth.advice:
+            error.add_note(growth.advice)
+        raise
+    finally:
+        growth.close()

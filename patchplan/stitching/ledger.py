@@ -1,0 +1,160 @@
+"""Which blocks are written: by a run that was stopped, as its journal says and its files bear out, and by this one.
+
+A record of the journal tells of one box that was written: all of its blocks count, or none.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from patchplan.core.specs import IntArray
+from patchplan.journal import RECORD, Journal, Kind, Records, mark, pieces, stamp
+
+Stamp = Callable[[int, Sequence[int], Sequence[int]], int]
+"""What is to be said now of the files of a box: sample, start and stop in (Z)YX."""
+
+
+class ImageLedger:
+    """The blocks of one output.
+
+    Parameters
+    ----------
+    data_idx : int
+    journal : Journal or None
+        Where what is written is noted; None for outputs in memory.
+    records : Records
+        What an earlier run noted of this image.
+    resumed : bool
+        Whether there was one, which may have left more than it noted.
+    """
+
+    def __init__(self, data_idx: int, journal: Journal | None, records: Records, *, resumed: bool) -> None:
+        self._data_idx, self._journal, self.resumed = data_idx, journal, resumed
+        self._pieces = records[records["kind"] == Kind.PIECE]
+        self._images = records[records["kind"] == Kind.IMAGE]
+        self._lock = Lock()
+        self.filled = 0
+        self.done: NDArray[np.bool_] = np.zeros(0, np.bool_)
+        self.share: NDArray[np.bool_] | None = None
+        self._whole = True
+
+    def open(self, n_samples: int, spatial: Sequence[int], block: Sequence[int], stamp_of: Stamp) -> None:
+        """Find out which blocks need not be written again: those whose files are as they were noted."""
+        self._spatial, self._block, self._stamp = tuple(spatial), tuple(block), stamp_of
+        grid = tuple(-(-n // size) for n, size in zip(spatial, block, strict=True))
+        self.done = np.zeros((n_samples, *grid), np.bool_)
+        self.filled, ndim = 0, len(grid)
+        records = self._pieces[self._pieces["level"] == 0]
+        fits = (records["sample"] < n_samples) & (
+            records["start"].astype(np.int64)[:, -ndim:] + records["count"][:, -ndim:] <= grid
+        ).all(axis=1)
+        for record in records[fits]:
+            sample_idx, first = int(record["sample"]), record["start"][-ndim:].tolist()
+            last = [a + n for a, n in zip(first, record["count"][-ndim:].tolist(), strict=True)]
+            start = [a * size for a, size in zip(first, block, strict=True)]
+            stop = [min(b * size, n) for b, size, n in zip(last, block, spatial, strict=True)]
+            part = self.done[sample_idx][tuple(map(slice, first, last))]
+            if not part.any() and stamp_of(sample_idx, start, stop) == record["stamp"]:
+                part[...] = True
+                self.filled += int(record["filled"])
+        self._whole = bool(self.done.all())
+
+    @property
+    def todo(self) -> NDArray[np.bool_]:
+        """Blocks to write, by sample and place in the grid: of a share, its own only."""
+        return ~self.done if self.share is None else ~self.done & self.share
+
+    def note(self, sample_idx: int, start: Sequence[int], stop: Sequence[int], filled: int) -> None:
+        """Note that a box is written; start in (Z)YX, at a block's first pixel. Threads may call it at once."""
+        with self._lock:
+            self.filled += filled
+        first = [a // size for a, size in zip(start, self._block, strict=True)]
+        count = [-(-b // size) - a for a, b, size in zip(first, stop, self._block, strict=True)]
+        if self._journal is not None:
+            told = self._stamp(sample_idx, start, stop)
+            self._journal.append(pieces(self._data_idx, 0, sample_idx, first, count, filled, told))
+
+    def units(self, level: int) -> dict[int, int]:
+        """Return the numbers of the pieces of a further level that were written, and the stamps of their files.
+
+        There are none if something before it had to be written again, as they may have been made of what was broken.
+        """
+        found = self._pieces[self._pieces["level"] == level]
+        if not self._whole:
+            return {}
+        return dict(zip(found["sample"].tolist(), found["stamp"].tolist(), strict=True))
+
+    def note_unit(self, level: int, number: int, files: Sequence[Path]) -> None:
+        """Note that a piece of a further level is written."""
+        if self._journal is not None:
+            self._journal.append(pieces(self._data_idx, level, number, (0,), (1,), 0, stamp(files)))
+
+    def redone(self) -> None:
+        """Note that something had to be written again."""
+        self._whole = False
+
+    def take_finished(self, files: Sequence[Path] | None = None) -> bool:
+        """Take the image for finished if an earlier run finished it, and these files have not changed since."""
+        if not len(self._images) or (files is not None and self._images["stamp"][-1] != stamp(files)):
+            return False
+        self.filled = int(self._images["filled"][-1])
+        return True
+
+    def note_finished(self, files: Sequence[Path]) -> None:
+        """Note that the image is complete; `files` tell by their stamp whether it still is as it was."""
+        if self._journal is not None:
+            record = mark(Kind.IMAGE, self._data_idx, self.filled)
+            record["stamp"] = stamp(files)
+            self._journal.append(record)
+
+
+class Ledger:
+    """The blocks of all outputs of a run: a journal, and what was in it when the run began."""
+
+    def __init__(
+        self, journal: Journal | None = None, records: Records | None = None, *, resumed: bool = False
+    ) -> None:
+        self._journal, self._resumed = journal, resumed
+        self._records = np.zeros(0, RECORD) if records is None else records
+        order: IntArray = np.argsort(self._records["image"], kind="stable")
+        self._records = self._records[order]
+
+    def image(self, data_idx: int) -> ImageLedger:
+        """Return the blocks of one output."""
+        first, last = np.searchsorted(self._records["image"], [data_idx, data_idx + 1])
+        return ImageLedger(data_idx, self._journal, self._records[first:last], resumed=self._resumed)
+
+    def complete(self) -> None:
+        """Note that all is done, of a share or of the outputs."""
+        if self._journal is not None:
+            self._journal.sync()
+            self._journal.append(mark(Kind.COMPLETE))
+
+
+def blocks_of(share: tuple[int, int], sizes: Sequence[tuple[tuple[int, ...], IntArray]]) -> list[NDArray[np.bool_]]:
+    """Return per image which blocks are of share (K, N): all blocks in order, cut where their bytes divide evenly.
+
+    Parameters
+    ----------
+    share : (int, int)
+        K from 1 to N.
+    sizes : sequence of (shape, bytes)
+        Per image the shape (S, (Z), Y, X) of its grid of blocks, and the bytes of each block in that shape.
+
+    Examples
+    --------
+    >>> even = [((1, 2, 2), np.full((1, 2, 2), 10)), ((1, 1, 2), np.full((1, 1, 2), 10))]
+    >>> [[part.sum() for part in blocks_of((k, 3), even)] for k in (1, 2, 3)]
+    [[2, 0], [2, 0], [0, 2]]
+    """
+    number, parts = share
+    total, before, found = sum(int(size.sum()) for _, size in sizes), 0, []
+    for shape, size in sizes:
+        flat = size.reshape(-1)
+        middle = (before + np.cumsum(flat) - flat / 2) / max(1, total)
+        found.append((np.minimum((middle * parts).astype(np.int64), parts - 1) == number - 1).reshape(shape))
+        before += int(flat.sum())
+    return found
