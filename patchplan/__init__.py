@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from patchplan.api import Stitcher, extract, inspect, inspect_images, plan, read_patches, stitch
+    from patchplan.api import Stitcher, extract, finish, inspect, inspect_images, plan, read_patches, stitch, verify
     from patchplan.core.specs import PatchSpecs, SpecTable, TileSpecs, is_tile_specs
     from patchplan.errors import PatchplanError
     from patchplan.images import ImageSource, open_image, open_images
@@ -42,6 +42,7 @@ __all__ = [
     "WholeSamplePatching",
     "create_patching",
     "extract",
+    "finish",
     "inspect",
     "inspect_images",
     "is_tile_specs",
@@ -51,10 +52,21 @@ __all__ = [
     "plan",
     "read_patches",
     "stitch",
+    "verify",
 ]
 
 _HOMES = {
-    "patchplan.api": ("Stitcher", "extract", "inspect", "inspect_images", "plan", "read_patches", "stitch"),
+    "patchplan.api": (
+        "Stitcher",
+        "extract",
+        "finish",
+        "inspect",
+        "inspect_images",
+        "plan",
+        "read_patches",
+        "stitch",
+        "verify",
+    ),
     "patchplan.core.specs": ("PatchSpecs", "SpecTable", "TileSpecs", "is_tile_specs"),
     "patchplan.errors": ("PatchplanError",),
     "patchplan.images": ("ImageSource", "open_image", "open_images"),

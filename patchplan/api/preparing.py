@@ -8,15 +8,15 @@ from typing import Any
 
 from patchplan.api.common import PathLike
 from patchplan.coverage.report import inspect_plan
-from patchplan.errors import AuditError, OutputError
-from patchplan.journal import Identity
+from patchplan.errors import AuditError, ConfigError, OutputError
+from patchplan.journal import OVERWRITE, Identity
 from patchplan.plans.epoch import EpochRows
 from patchplan.plans.plan import OneEpoch, Plan, open_plan
 from patchplan.plans.write import files_of
-from patchplan.publish import check_folder, check_free, partial_of
+from patchplan.publish import check_folder, check_free
 from patchplan.stitching.audit import Audit, Auditor
 from patchplan.stitching.canvases import CanvasOptions
-from patchplan.stitching.identity import identity_of
+from patchplan.stitching.identity import AGAIN, AUDIT, CHECKSUMS, TILES, again, identity_of, told_audit
 from patchplan.stitching.options import StitchOptions, parse_options, parse_storage
 from patchplan.stitching.target import Target, check_apart, parse_target
 
@@ -34,10 +34,27 @@ class Prepared:
     target: Target
     storage: CanvasOptions
 
-    def identity(self, tiles: Sequence[dict[str, Any]], *, overwrite: bool, **more: Any) -> Identity:
-        """Return what the stitch is, with these tiles."""
-        plan = self.plan.digest, self.rows.epoch
-        return identity_of(plan, self.target, self.options, self.storage, tiles=tiles, overwrite=overwrite, **more)
+    def identity(
+        self,
+        tiles: Sequence[dict[str, Any]],
+        *,
+        overwrite: bool,
+        checksums: bool,
+        shares: int | None = None,
+        audit: Audit | None = None,
+    ) -> Identity:
+        """Return what the stitch is, with these tiles; shares also tell what `finish` cannot know without them."""
+        plan, more = (self.plan.digest, self.rows.epoch), {}
+        if shares is not None and audit is not None:
+            more = {AGAIN: again(self.target, self.options, self.storage), AUDIT: told_audit(audit)}
+        return identity_of(
+            plan,
+            self.target,
+            self.options,
+            self.storage,
+            shares=shares,
+            **{TILES: list(tiles), OVERWRITE: overwrite, CHECKSUMS: checksums, **more},
+        )
 
     @property
     def images(self) -> list[Path]:
@@ -63,7 +80,7 @@ def prepare(
     target = parse_target(output, format, len(opened.images))
     stored = parse_storage(ndim, target.kind, parsed, **storage)
     # a name for what is written: the same for the same
-    stored = replace(stored, token=f"{opened.digest} {epoch} {parsed.describe()}")
+    stored = replace(stored, token=f"{opened.digest} {epoch} {parsed.describe()} {stored.describe()}")
     return Prepared(opened, opened.epoch(epoch), parsed, target, stored)
 
 
@@ -86,14 +103,23 @@ def check_places(
 
 def check_early(target: Target, *, overwrite: bool, resume: bool = False) -> None:
     """Raise OutputError where it is known before all work that the output cannot take its name."""
-    if target.path is None or overwrite:  # what may be replaced is known when the outputs are
-        return
-    if resume and partial_of(target.path).is_dir():  # the run that was stopped may have been told to replace it
+    # what may be replaced is known when the outputs are; what is gone on with may be there, or have been told to
+    if target.path is None or overwrite or resume:
         return
     if target.is_folder:
         check_folder(target.path, overwrite=False, ours=lambda name: False)
     else:
         check_free(target.path, overwrite=False)
+
+
+def check_shared(target: Target, *, overwrite: bool, checksums: bool) -> None:
+    """Raise ConfigError for options that concern all shares."""
+    if target.kind == "memory":
+        raise ConfigError("--share: shares meet in one output; name it with -o OUT")
+    if overwrite:
+        raise ConfigError("--overwrite: not with --share, as one would remove what others wrote; give it to --finish")
+    if checksums:
+        raise ConfigError("--checksums: not with --share; give it to --finish, which completes the output")
 
 
 def prove(auditor: Auditor, audit: Audit) -> None:

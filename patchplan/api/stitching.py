@@ -1,14 +1,23 @@
 """`stitch`: predicted tiles back into images."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
 from patchplan.api.common import PathLike, Progress, counting
-from patchplan.api.preparing import Prepared, check_early, check_places, overlapping, prepare, prove
+from patchplan.api.preparing import (
+    Prepared,
+    check_early,
+    check_places,
+    check_shared,
+    overlapping,
+    prepare,
+    prove,
+)
 from patchplan.core.specs import IntArray
 from patchplan.errors import AuditError, ConfigError
 from patchplan.plans.plan import Plan
@@ -18,8 +27,10 @@ from patchplan.stitching.audit import Audit, Auditor
 from patchplan.stitching.findings import check_audit
 from patchplan.stitching.job import StitchJob
 from patchplan.stitching.result import BadTile, StitchResult
+from patchplan.stitching.running import run, run_share
+from patchplan.stitching.shares import parse_share
 from patchplan.tiles.check import check_tiles
-from patchplan.tiles.identity import identity
+from patchplan.tiles.identity import identity as identity_of_tiles
 from patchplan.tiles.memory import ArrayTiles, ObjectTiles
 from patchplan.tiles.opening import open_tiles
 from patchplan.tiles.protocol import Tiles
@@ -57,6 +68,8 @@ def stitch(
     workers: int | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    share: str | None = None,
+    checksums: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> StitchResult:
@@ -121,6 +134,10 @@ def stitch(
     resume : bool
         Go on with what a run of the same plan, options and tiles left that was stopped, if there is something.
         Of arrays and objects only the form is compared.
+    share : str, optional
+        "K/N": write the K-th of N shares of the blocks only, while others write theirs; `finish` does the rest.
+    checksums : bool
+        Write the SHA-256 of every file of the output into a file beside it, for `verify`.
     progress : callable, optional
         Called with what is counted, how many are done, and how many there are.
 
@@ -159,10 +176,14 @@ def stitch(
         memory=memory,
         workers=workers,
     )
+    part = parse_share(share)
+    shares = None if part is None else part.parts
+    if part is not None:
+        check_shared(prepared.target, overwrite=overwrite, checksums=checksums)
     paths = tile_paths(tiles)
     check_places(prepared, paths, missing_output, overwrite=overwrite)
     only_check = check or check_nan
-    if not only_check:
+    if not only_check and part is None:
         check_early(prepared.target, overwrite=overwrite, resume=resume)
     source = _tiles(tiles, paths, prepared, absent_chunks=absent_chunks, later_wins=later_wins)
     try:
@@ -172,9 +193,16 @@ def stitch(
             _check_all(audit, auditor, nan=check_nan, progress=progress)
         written = None if dry_run else _write_missing(missing_output, auditor, audit, overwrite=overwrite)
         assembly = Assembly(auditor, audit, overlapping(prepared.rows))
-        run = prepared.identity(tiles_identity(source, paths), overwrite=overwrite)
-        job = StitchJob(assembly, prepared.target, prepared.storage, run, overwrite, resume)
-        result = _run(job, written, only_check=only_check, dry_run=dry_run, progress=progress)
+        identity = prepared.identity(
+            tiles_identity(source, paths),
+            overwrite=overwrite,
+            checksums=checksums,
+            shares=shares,
+            audit=audit,
+        )
+        job = StitchJob(assembly, prepared.target, prepared.storage, identity, overwrite, resume, checksums)
+        work = partial(run, job, progress) if part is None else partial(run_share, job, part, progress)
+        result = _run(job, work, written, only_check=only_check, dry_run=dry_run)
         if missing_output is not None and written is None and not dry_run:
             nothing = f"nothing is to be run again: {missing_output} is not written"
             result = result.model_copy(update={"notes": (*result.notes, nothing)})
@@ -184,7 +212,7 @@ def stitch(
 
 
 def _run(
-    job: StitchJob, written: str | None, *, only_check: bool, dry_run: bool, progress: Progress | None
+    job: StitchJob, work: Callable[[], StitchResult], written: str | None, *, only_check: bool, dry_run: bool
 ) -> StitchResult:
     """Write unless the audit, or the user, is against it."""
     found = job.result([], job.auditor.tiles.notes).model_copy(update={"missing_output": written})
@@ -193,7 +221,7 @@ def _run(
         if only_check:
             return found
         check_audit(job.assembly.audit, allow_missing=job.assembly.options.allow_missing)
-        result = job.planned() if dry_run else job.run(progress)
+        result = job.planned() if dry_run else work()
     except AuditError as error:
         broken = tuple(BadTile(index=index, why=why) for index, why in error.bad)
         error.result = found.model_copy(update={"bad": broken or found.bad})
@@ -204,7 +232,7 @@ def _run(
 def tiles_identity(tiles: Tiles, paths: Sequence[Path]) -> list[dict[str, Any]]:
     """Return what tells these tiles from others."""
     if paths:
-        return identity(paths)
+        return identity_of_tiles(paths)
     forms = ", ".join(map(str, tiles.forms))
     return [{"path": tiles.uris[0], "files": tiles.n, "digest": forms}]
 

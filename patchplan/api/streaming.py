@@ -1,5 +1,6 @@
 """`Stitcher`: predicted tiles put together while they are predicted."""
 
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Lock
@@ -20,6 +21,7 @@ from patchplan.stitching.held import HeldTiles
 from patchplan.stitching.job import StitchJob
 from patchplan.stitching.ledger import Ledger
 from patchplan.stitching.result import StitchResult
+from patchplan.stitching.running import recorded_run, seal
 
 
 class _LeftError(Exception):
@@ -81,6 +83,7 @@ class Stitcher:
         workers: int | None = None,
         overwrite: bool = False,
         resume: bool = False,
+        checksums: bool = False,
         progress: Progress | None = None,
     ) -> None:
         self._prepared = prepare(
@@ -106,10 +109,11 @@ class Stitcher:
             memory=memory,
             workers=workers,
         )
-        self._overwrite, self._resume, self._progress = overwrite, resume, progress
+        self._overwrite, self._resume, self._checksums, self._progress = overwrite, resume, checksums, progress
         self._stack = ExitStack()
         self._lock = Lock()
         self._feed: Feed | None = None
+        self._seal: Callable[[Ledger], None] = lambda ledger: None
 
     def __enter__(self) -> "Stitcher":
         prepared = self._prepared
@@ -121,10 +125,16 @@ class Stitcher:
             audit = auditor.audit()
             prove(auditor, audit)
             assembly = Assembly(auditor, audit, overlapping(prepared.rows))
-            run = prepared.identity(
-                [{"path": tiles.uris[0], "files": tiles.n, "digest": ""}], overwrite=self._overwrite
+            added = [{"path": tiles.uris[0], "files": tiles.n, "digest": ""}]
+            job = StitchJob(
+                assembly,
+                prepared.target,
+                prepared.storage,
+                prepared.identity(added, overwrite=self._overwrite, checksums=self._checksums),
+                self._overwrite,
+                self._resume,
+                self._checksums,
             )
-            job = StitchJob(assembly, prepared.target, prepared.storage, run, self._overwrite, self._resume)
             growth = stack.enter_context(job.destination.growing(resume=self._resume, shared=False))
             self._feed = self._begin(job, growth, stack)
             self._stack = stack.pop_all()
@@ -135,7 +145,8 @@ class Stitcher:
         if growth is None:
             scratch = stack.enter_context(job.destination.scratch(None))
             return Feed(job, None, Ledger(), scratch, self._progress)
-        recording = stack.enter_context(job.recorded(growth))
+        recording = stack.enter_context(recorded_run(job, growth))
+        self._seal = lambda ledger: seal(job, growth, recording, ledger, self._progress)
         ledger = Ledger(recording.journal, recording.records, resumed=growth.resumed)
         scratch = stack.enter_context(job.destination.scratch(growth.place))
         return Feed(job, growth.place, ledger, scratch, self._progress, published=recording.published)
@@ -186,6 +197,6 @@ class Stitcher:
             return
         with self._stack:
             written = feed.close()
-            feed.ledger.complete()
+            self._seal(feed.ledger)
         arrays = [array for _, _, array in written if array is not None]
         self.result = feed.job.done([(output, filled) for output, filled, _ in written], arrays)

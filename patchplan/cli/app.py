@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from patchplan.cli import demo, extract, inspect, plan, schema, stitch
+from patchplan.cli import demo, extract, inspect, plan, schema, stitch, verify
 from patchplan.cli.boundary import BAD_INPUT
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("plan", epilog=plan.EXAMPLE)(plan.plan)
 app.command("inspect", epilog=inspect.EXAMPLE)(inspect.inspect)
 app.command("extract", epilog=extract.EXAMPLE)(extract.extract)
 app.command("stitch", epilog=stitch.EXAMPLE)(stitch.stitch)
+app.command("verify", epilog=verify.EXAMPLE)(verify.verify)
 app.command("schema", epilog=schema.EXAMPLE)(schema.schema)
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 

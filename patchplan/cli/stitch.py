@@ -9,7 +9,7 @@ from patchplan.cli.boundary import reported
 from patchplan.cli.progress import progress_bars
 from patchplan.cli.render import say
 from patchplan.cli.values import per_axis
-from patchplan.errors import AuditError, ConfigError, OutputError
+from patchplan.errors import AuditError, ConfigError, OutputError, TilesError
 from patchplan.stitching.words import Blend, Ngff, OutputFormat
 from patchplan.tiles.words import AbsentChunks
 
@@ -17,15 +17,19 @@ if TYPE_CHECKING:
     from patchplan.stitching.result import StitchResult
 
 EXAMPLE = "Example: patchplan stitch plan.parquet predictions.zarr -o stitched.zarr"
-TILES, VALUES, IMAGE, RUN = "Tiles", "Values", "Output image", "Running"
+TILES, VALUES, IMAGE, JOBS, RUN = "Tiles", "Values", "Output image", "Job arrays", "Running"
+WITH_FINISH = {"root", "memory", "workers", "overwrite", "checksums"}
+"""Options that `--finish` takes; all others were said to the shares."""
 
 
 @reported
 def stitch(
+    ctx: typer.Context,
     plan: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan that the tiles follow.")],
     tiles: Annotated[
-        list[Path], typer.Argument(metavar="TILES", help="Stacks (.zarr, .npy) or folders of .npy or .tif.")
-    ],
+        list[Path] | None,
+        typer.Argument(metavar="TILES", help="Stacks (.zarr, .npy) or folders of .npy or .tif.", show_default=False),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="OUT", help=".zarr, .tif or .npy; a folder for several images."),
@@ -105,6 +109,17 @@ def stitch(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing output.", rich_help_panel=RUN)
     ] = False,
+    share: Annotated[
+        str | None,
+        typer.Option(metavar="K/N", help="Write the K-th of N shares of the blocks.", rich_help_panel=JOBS),
+    ] = None,
+    finish: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT", help="Complete and publish OUT when all shares are written.", rich_help_panel=JOBS),
+    ] = None,
+    checksums: Annotated[
+        bool, typer.Option("--checksums", help="Write OUT.sha256, for verify.", rich_help_panel=RUN)
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the same run was stopped.", rich_help_panel=RUN)
     ] = False,
@@ -115,7 +130,7 @@ def stitch(
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.", rich_help_panel=RUN)] = False,
 ) -> None:
     """Put predicted tiles together, each pixel written once, and name every tile that is missing."""
-    from patchplan.cli.stitched import findings, show_stitched
+    from patchplan.cli.stitched import findings, show_result
 
     options: dict[str, Any] = {
         "format": output_format,
@@ -144,25 +159,50 @@ def stitch(
         "workers": workers,
         "overwrite": overwrite,
         "resume": resume,
+        "share": share,
+        "checksums": checksums,
         "dry_run": dry_run,
     }
+    if finish is not None:
+        _finish(ctx, plan, finish, options, as_json=as_json, quiet=quiet)
+        return
+    if not tiles:
+        raise TilesError("no TILES given; allowed: stacks (.zarr, .npy) or folders of .npy or .tif")
     only_check = check or check_nan
     if output is None and not (only_check or dry_run):
         raise OutputError(
             "no output given: name an image with -o OUT (.zarr, .tif, .npy) or a folder, or use --check or --dry-run"
         )
     result = _run(plan, tiles, output, options, as_json=as_json, quiet=quiet)
-    if not quiet:
-        for note in result.notes:
-            say(note, "note")
-    if as_json:
-        typer.echo(result.model_dump_json(indent=2))
-    elif not quiet:
-        show_stitched(result, unwritten="check" if only_check else "dry run" if dry_run else None)
+    unwritten = "check" if only_check else "dry run" if dry_run else None
+    show_result(result, unwritten, as_json=as_json, quiet=quiet)
     if result.duplicate or result.bad or (result.missing and not allow_missing):
         raise AuditError("\n".join(findings(result)))
     for line in findings(result) if not quiet else ():
         say(line, "warning")
+
+
+def _finish(
+    ctx: typer.Context, plan: Path, output: Path, options: dict[str, Any], *, as_json: bool, quiet: bool
+) -> None:
+    """Complete what shares have written; options that only they can be told are refused."""
+    from patchplan.cli.heap import keep_heap_small
+    from patchplan.cli.stitched import show_result
+
+    allowed = WITH_FINISH | {"plan", "finish", "as_json", "quiet"}
+    for name in ctx.params:
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE" and name not in allowed:
+            raise ConfigError(
+                f"--{name.replace('_', '-')}: not with --finish, which completes what the shares were told"
+            )
+    keep_heap_small()
+    from patchplan import api
+
+    with progress_bars(quiet=quiet) as progress:
+        chosen = {name: options[name] for name in WITH_FINISH}
+        result = api.finish(plan, output, progress=progress, **chosen)
+    show_result(result, as_json=as_json, quiet=quiet)
 
 
 def _run(

@@ -5,13 +5,25 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from patchplan.cli.render import MAX_IMAGES, WIDE, by, count, end_of, stdout_console, write
+from patchplan.cli.render import MAX_IMAGES, WIDE, by, count, end_of, say, stdout_console, write
 
 if TYPE_CHECKING:
     from patchplan.stitching.result import StitchResult
 
 MAX_INDICES = 10
 """Indices of each kind that are shown; `--json` has all."""
+
+
+def show_result(
+    result: "StitchResult", unwritten: str | None = None, *, as_json: bool = False, quiet: bool = False
+) -> None:
+    """Write notes to stderr, and the result to stdout."""
+    for note in result.notes if not quiet else ():
+        say(note, "note")
+    if as_json:
+        typer.echo(result.model_dump_json(indent=2))
+    elif not quiet:
+        show_stitched(result, unwritten=unwritten)
 
 
 def show_stitched(result: "StitchResult", *, unwritten: str | None = None) -> None:
@@ -37,7 +49,7 @@ def _show_images(result: "StitchResult", lines: Sequence[str]) -> None:
     for one in result.outputs[:MAX_IMAGES]:
         uri = end_of(str(one.uri or "-"), console.width - (80 if console.width >= WIDE else 60))
         cells = (uri, one.axes, by(one.shape), one.dtype, str(one.levels))
-        table.add_row(*(Text(cell) for cell in cells), f"{one.filled:,}")
+        table.add_row(*(Text(cell) for cell in cells), "-" if one.filled is None else f"{one.filled:,}")
     if len(result.outputs) > MAX_IMAGES:
         table.add_row(f"... and {len(result.outputs) - MAX_IMAGES:,} more")
     write(console, table, lines)
@@ -47,6 +59,8 @@ def _summary(result: "StitchResult") -> list[str]:
     tiles = count(result.n_tiles, "tile", "tiles")
     if result.outputs:
         lines = [f"{result.blend}: {tiles}, {count(len(result.outputs), 'image', 'images')}"]
+    elif result.share is not None:
+        lines = [f"{result.blend}: share {result.share} is written"]
     else:
         lines = [f"{tiles} checked"]
     if result.missing_output:

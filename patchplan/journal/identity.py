@@ -89,8 +89,8 @@ def check_same(found: Facts, wanted: Facts, where: Path) -> None:
         before, now = (_plain(facts.get(name)) for facts in (found, wanted))
         if before != now:
             raise OutputError(
-                f"{where}: was begun with {name} {_text(before)}, and now it is {_text(now)}; --resume goes on with "
-                "the same only: give the same, or --overwrite to begin anew"
+                f"{where}: was begun with {name} {_text(before)}, and now it is {_text(now)}; give the same to go on, "
+                "or begin anew: with --overwrite, or with --share by removing this folder"
             )
 
 

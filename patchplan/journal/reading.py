@@ -51,14 +51,16 @@ def read_journal(path: Path, run: int) -> Found:
     """
     try:
         if path.exists() and not path.is_file():  # opening a pipe would wait for ever
-            raise OutputError(f"{path}: is no file, and the journal should be there; use --overwrite to begin anew")
+            raise OutputError(
+                f"{path}: is no file, and the journal should be there; use --overwrite to begin anew (a share: remove it)"
+            )
         with path.open("rb") as file:
             return _read(file, all_count=same_boot(path, file.read(RECORD.itemsize), run))
     except OSError as error:
         if isinstance(error, OutputError):
             raise
         raise OutputError(
-            f"{path}: the journal cannot be read: {error.strerror or error}; use --overwrite to begin anew"
+            f"{path}: the journal cannot be read: {error.strerror or error}; use --overwrite to begin anew (a share: remove it)"
         ) from None
 
 

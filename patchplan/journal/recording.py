@@ -27,13 +27,14 @@ class Recording:
     """A journal that is open, and what an earlier run noted in it.
 
     `published` tells that the output had its name already when that run was stopped, so that nothing is left
-    to do; `lost` counts records that could not be read.
+    to do; `lost` counts records that could not be read. `more` is what the first run told beside its facts.
     """
 
     journal: Journal
     records: Records
     lost: int
     published: bool
+    more: Facts
 
 
 @contextmanager
@@ -68,7 +69,7 @@ def recorded(
     OutputError
         If the stopped run was another, or its files are damaged.
     """
-    settle(growth, identity, check_more, shared=part is not None)
+    more = settle(growth, identity, check_more, shared=part is not None)
     name = JOURNAL if part is None else f"{JOURNAL}-{part}"
     path = growth.partial / name
     if part is not None:
@@ -86,7 +87,7 @@ def recorded(
     journal = Journal.begin(path, identity.number, growth.flush, records)
     growth.advice = advice
     try:
-        yield Recording(journal, records, lost, published)
+        yield Recording(journal, records, lost, published, more)
         growth.keep = True  # all is done: what now goes wrong with its name must not lose it
     except BaseException:
         growth.keep = growth.keep or path.stat().st_size > RECORD.itemsize
@@ -95,12 +96,13 @@ def recorded(
         journal.close()
 
 
-def settle(growth: Growth, identity: Identity, check_more: CheckMore, *, shared: bool) -> None:
-    """Write what the run is, or compare it with what it was."""
+def settle(growth: Growth, identity: Identity, check_more: CheckMore, *, shared: bool) -> Facts:
+    """Write what the run is, or compare it with what it was; return what the first run told beside the facts."""
     path = growth.partial / RUN
     if not path.exists() and write_identity(path, identity, only_first=shared):
-        return
+        return identity.more
     found = read_identity(path)
     check_same(found.facts, identity.facts, growth.partial)
     check_more(found.more, identity.more, growth.partial)
     growth.overwrite |= found.more.get(OVERWRITE) is True
+    return found.more

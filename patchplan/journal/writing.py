@@ -56,7 +56,12 @@ class Journal:
             What an earlier journal told, for a run that goes on.
         """
         if entries is not None and len(entries):
-            flush()  # they are declared to be on the disk, whoever wrote what they tell of
+            try:
+                flush()  # they are declared to be on the disk, whoever wrote what they tell of
+            except OSError:
+                # the system tells of a loss only once: nobody can trust them any more
+                path.unlink(missing_ok=True)
+                raise
         new = path.with_name(f"{path.name}.new")
         new.unlink(missing_ok=True)
         try:

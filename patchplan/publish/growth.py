@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from patchplan.errors import OutputError
+from patchplan.publish.checksums import manifest_of
 from patchplan.publish.clearing import Ours, check_ours, remove
 from patchplan.publish.files import check_free, look, reported
 from patchplan.publish.locks import flush_disk, flush_file, flush_folder, lock_file, one_at_a_time, open_folder
@@ -32,11 +33,6 @@ _STATE = re.compile(
 def partial_of(path: Path) -> Path:
     """Return the folder in which an output grows."""
     return path.with_name(f"{path.name}.partial")
-
-
-def checksums_of(path: Path) -> Path:
-    """Return the file beside an output that holds its checksums."""
-    return path.with_name(f"{path.name}.{CHECKSUMS}")
 
 
 def check_folder(path: Path, *, overwrite: bool, ours: Ours) -> None:
@@ -98,8 +94,8 @@ class Growth:
             check_folder(self.path, overwrite=self.overwrite, ours=self._ours)
         else:
             check_free(self.path, overwrite=self.overwrite)
-        if os.path.lexists(checksums_of(self.path)):
-            check_free(checksums_of(self.path), overwrite=self.overwrite)
+        if os.path.lexists(manifest_of(self.path)):
+            check_free(manifest_of(self.path), overwrite=self.overwrite)
 
     def flush(self) -> None:
         """Wait until all that was written is on the disk."""
@@ -120,7 +116,7 @@ class Growth:
             if os.path.lexists(partial) and (not partial.is_dir() or partial.is_symlink()):
                 raise OutputError(f"{partial}: is in the way; move it elsewhere, or give another name")
             going_on = (resume or shared) and (partial / RUN).exists()
-            if not going_on:
+            if not going_on and not shared:
                 self.check_free()
             partial.mkdir(exist_ok=True)
             try:
@@ -134,7 +130,7 @@ class Growth:
             self._locks.append(handle)
             self._folder = open_folder(partial)
             self.resumed = (resume or shared) and (partial / RUN).exists()
-            if not self.resumed:
+            if not self.resumed and not shared:
                 self._clear(allowed=resume or self.overwrite)
 
     def _clear(self, *, allowed: bool) -> None:
@@ -174,9 +170,9 @@ class Growth:
                 swap(self.place, path) if self.is_folder else self.place.replace(path)
         if self.checksums.exists():
             flush_file(self.checksums)
-            self.checksums.replace(checksums_of(path))
+            self.checksums.replace(manifest_of(path))
         else:
-            checksums_of(path).unlink(missing_ok=True)  # of the output that was replaced
+            manifest_of(path).unlink(missing_ok=True)  # of the output that was replaced
         flush_folder(path.parent)
         self.keep = False
 

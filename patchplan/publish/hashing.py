@@ -3,6 +3,7 @@
 import hashlib
 import heapq
 import os
+import stat
 import threading
 import time
 from collections import deque
@@ -43,7 +44,7 @@ def walk(output: Path, refused: Callable[[str, OSError], None] | None = None) ->
         Called with a folder that cannot be listed, and why; by default that is raised.
     """
     if not output.is_dir():
-        yield "", output.is_file()
+        yield "", stat.S_ISREG(output.stat().st_mode)
         return
     pending = [_listed(output, "", refused)]
     while pending:

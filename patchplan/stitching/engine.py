@@ -19,6 +19,7 @@ from patchplan.errors import ConfigError
 from patchplan.stitching.canvases.protocol import Canvas
 from patchplan.stitching.ledger import ImageLedger
 from patchplan.stitching.render import Renderer
+from patchplan.stitching.shares import block_pixels
 
 Progress = Callable[[str, int, int], None]
 MAX_BOX = 1 << 28
@@ -47,18 +48,14 @@ class ImageWork:
     density: float
 
     @property
-    def n_pixels(self) -> int:
-        """Pixels of the output, channels counted once."""
-        return self.canvas.frame.n_samples * prod(self.renderer.spatial)
-
-    @property
     def n_todo(self) -> int:
         """Pixels to write, channels counted once."""
-        todo = self.ledger.todo
-        for axis, (n, size) in enumerate(zip(self.renderer.spatial, self.renderer.block, strict=True), 1):
-            sizes = np.minimum(n - np.arange(todo.shape[axis]) * size, size)
-            todo = todo * sizes.reshape([-1 if i == axis else 1 for i in range(todo.ndim)])
-        return int(todo.sum())
+        return int(self.block_pixels[self.ledger.todo].sum())
+
+    @property
+    def block_pixels(self) -> NDArray[np.int64]:
+        """Pixels of each block (S, (Z), Y, X), channels counted once."""
+        return block_pixels(self.canvas.frame.n_samples, self.renderer.spatial, self.renderer.block)
 
     def box_bytes(self, shape: Sequence[int]) -> int:
         """Return the memory that a box of this shape, (Z)YX, takes from reading to writing."""

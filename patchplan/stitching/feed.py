@@ -20,6 +20,7 @@ from patchplan.stitching.held import HeldTiles
 from patchplan.stitching.job import Output, StitchJob
 from patchplan.stitching.ledger import ImageLedger, Ledger
 from patchplan.stitching.lookup import Lookup
+from patchplan.stitching.running import is_whole
 from patchplan.tiles.protocol import TileForm
 from patchplan.tiles.reading import NUMBERS
 
@@ -42,7 +43,7 @@ class ImageFeed:
         check_memory([self.work], job.assembly.options.memory, 1, part=2)
         self.blocks = Blocks(self.work.renderer.places, frame.spatial, canvas.block, ledger.done.copy())
         self.left = int(self.blocks.written.size - np.count_nonzero(self.blocks.written))
-        feed.count(self.work.n_pixels - self.work.n_todo)
+        feed.count(output.n_pixels - self.work.n_todo)
 
     def add(self, sample_idx: int, position: int, start: Sequence[int], stop: Sequence[int]) -> None:
         """Count a tile that has come, and write the blocks that now have all of theirs."""
@@ -145,7 +146,7 @@ class Feed:
         """Take tiles for come that are in written blocks only."""
         output, ledger = self.job.output(data_idx), self.ledger.image(data_idx)
         audit = self.job.assembly.audit.images[data_idx]
-        if self.job.is_finished(output, ledger, self.place):
+        if is_whole(self.job, output, ledger, self.place):
             self._finished[data_idx] = output, ledger.filled, None
         image = None if data_idx in self._finished else self._image(data_idx)
         rows = ImageRows(self.job.auditor, data_idx, range(*audit.rows), alone=audit.alone and not audit.whole)

@@ -1,37 +1,28 @@
 """One stitch from the audited plan to published outputs."""
 
-import shutil
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from patchplan.journal import Identity, Recording, Records, recorded
-from patchplan.publish import Growth
+from patchplan.journal import Identity
 from patchplan.stitching.assemble import Assembly
 from patchplan.stitching.audit import Auditor
 from patchplan.stitching.canvases import Canvas, CanvasOptions, check_options, open_canvas
 from patchplan.stitching.canvases.levels import make_levels
 from patchplan.stitching.canvases.memory import MemoryCanvas
-from patchplan.stitching.canvases.npy import is_begun
-from patchplan.stitching.canvases.ome_tiff import scratch_of
 from patchplan.stitching.destination import Destination
-from patchplan.stitching.engine import Counted, Progress, Run
+from patchplan.stitching.findings import some
 from patchplan.stitching.frame import Frame
-from patchplan.stitching.identity import check_tiles
-from patchplan.stitching.ledger import ImageLedger, Ledger
+from patchplan.stitching.ledger import Ledger
 from patchplan.stitching.render import PixelRules
 from patchplan.stitching.result import BadTile, StitchedImage, StitchResult
+from patchplan.stitching.shares import Share
 from patchplan.stitching.target import Target
-
-IMAGES_PER_WORKER = 8
-"""Outputs that are open at a time, so that workers have something to do and files stay few."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +39,16 @@ class Output:
         """Pixels, channels counted once."""
         return self.frame.n_samples * prod(self.frame.spatial)
 
+    @property
+    def pixel_bytes(self) -> int:
+        """Bytes of a pixel, all its channels."""
+        return self.rules.out_channels * self.rules.dtype.itemsize
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of full resolution, before compression."""
+        return self.n_pixels * self.pixel_bytes
+
 
 @dataclass(frozen=True)
 class StitchJob:
@@ -63,6 +64,8 @@ class StitchJob:
         What only the same run goes on with.
     overwrite, resume : bool
         Whether to replace an output, and to go on with one that a stopped run left.
+    checksums : bool
+        Whether to write checksums of the files.
     """
 
     assembly: Assembly
@@ -71,6 +74,7 @@ class StitchJob:
     identity: Identity
     overwrite: bool = False
     resume: bool = False
+    checksums: bool = False
 
     @property
     def auditor(self) -> Auditor:
@@ -109,64 +113,27 @@ class StitchJob:
             for shape, axes in zip(self.auditor.plan.data_shapes, self.auditor.axes, strict=True)
         )
 
-    def run(self, progress: Progress | None = None) -> StitchResult:
-        """Write all outputs, and publish them together.
-
-        Raises
-        ------
-        AuditError
-            If a tile cannot be read after all.
-        OutputError
-            If an output cannot be written.
-        """
-        outputs = self.outputs()
-        with self.destination.growing(resume=self.resume, shared=False) as growth:
-            if growth is None:
-                return self._fill(outputs, None, Ledger(), progress)
-            with self.recorded(growth) as recording:
-                ledger = Ledger(recording.journal, recording.records, resumed=growth.resumed)
-                if recording.published:
-                    return self.told(outputs, ledger)
-                result = self._fill(outputs, growth.place, ledger, progress)
-                ledger.complete()
-            return result
-
-    def recorded(self, growth: Growth) -> AbstractContextManager[Recording]:
-        """Record what is done, or go on with what a stopped run recorded."""
-
-        def usable(records: Records) -> Records:
-            """Leave out .npy files that are not there any more: nothing else tells of it."""
-            if self.target.kind != "npy":
-                return records
-            paths = {i: self.destination.path_of(i) for i in np.unique(records["image"]).tolist()}
-            gone = [i for i, path in paths.items() if path is None or not is_begun(growth.place / path)]
-            return records[~np.isin(records["image"], gone)]
-
-        advice = f"what is done stays in {growth.partial}: use --resume to go on, or --overwrite to begin anew"
-        return recorded(growth, self.identity, advice, check_tiles, usable=usable)
-
-    def _fill(
-        self, outputs: Sequence[Output], place: Path | None, ledger: Ledger, progress: Progress | None
-    ) -> StitchResult:
-        """Fill and finish all outputs, some at a time."""
-        done = Counted(progress, self.n_pixels)
-        filled: list[int] = []
-        arrays: list[NDArray[Any]] = []
-        size = self.assembly.options.workers * IMAGES_PER_WORKER
-        for first in range(0, len(outputs), size):
-            some = outputs[first : first + size]
-            ledgers = [ledger.image(one.data_idx) for one in some]
-            for canvas, mine in self._write(some, ledgers, place, done):
-                canvas.finish(mine, progress)
-                arrays += [array for array in [self.array_of(canvas)] if array is not None]
-            filled += [mine.filled for mine in ledgers]
-        return self.done(list(zip(outputs, filled, strict=True)), arrays)
-
     def told(self, outputs: Sequence[Output], ledger: Ledger) -> StitchResult:
         """Return what was written by a run that was stopped when all was done."""
         ledgers = [ledger.image(one.data_idx) for one in outputs]
         found = [(one, mine.filled if mine.take_finished() else 0) for one, mine in zip(outputs, ledgers, strict=True)]
         return self.done(found, [])
+
+    def there(self, outputs: Sequence[Output]) -> StitchResult:
+        """Return what was there already."""
+        images = [self.image(one, None) for one in outputs]
+        note = f"{self.target.path} is there already, of this plan and these options: nothing is left to do"
+        return self.result(images, [*self._notes(outputs), note])
+
+    def share_done(self, share: Share, left: Sequence[int]) -> StitchResult:
+        """Return what one share did; `left` are the numbers of those that are not done."""
+        numbers = f"{len(left)} of {share.parts} shares are left: {some(left)}"
+        if not left:
+            numbers = (
+                f"all {share.parts} shares are done: patchplan stitch {self.auditor.plan.path} --finish "
+                f"{self.target.path}"
+            )
+        return self.result([], [numbers]).model_copy(update={"share": str(share), "shares_left": tuple(left)})
 
     def done(self, written: Sequence[tuple[Output, int]], arrays: Sequence[NDArray[Any]]) -> StitchResult:
         """Return what was written: outputs with their numbers of pixels that no tile covers."""
@@ -175,50 +142,20 @@ class StitchJob:
         result._arrays = tuple(arrays)
         return result
 
-    def _write(
-        self, outputs: Sequence[Output], ledgers: Sequence[ImageLedger], place: Path | None, progress: Counted
-    ) -> list[tuple[Canvas, ImageLedger]]:
-        """Fill some outputs; return the canvases that are to be finished, and what is known of their blocks."""
-        options = self.assembly.options
-        opened = [
-            (one, self.open_canvas(one, place), mine)
-            for one, mine in zip(outputs, ledgers, strict=True)
-            if not self.is_finished(one, mine, place)
-        ]
-        progress.skip(sum(one.n_pixels for one in outputs) - sum(one.n_pixels for one, _, _ in opened))
-        for _, canvas, mine in opened:
-            mine.open(canvas.frame.n_samples, canvas.frame.spatial, canvas.block, canvas.stamp)
-        with self.destination.scratch(place) as scratch:
-            works = [
-                self.assembly.work(one.data_idx, one.rules, canvas, mine, self.auditor.tiles, scratch)
-                for one, canvas, mine in opened
-            ]
-            progress.skip(sum(work.n_pixels - work.n_todo for work in works))
-            Run(works, options.memory, options.workers, progress).run()
-            works.clear()
-        return [(canvas, mine) for _, canvas, mine in opened]
-
-    def is_finished(self, output: Output, ledger: ImageLedger, place: Path | None) -> bool:
-        """Tell whether an earlier run finished an output that is one file: its blocks are not there any more."""
-        if self.target.kind != "ome-tiff" or place is None or output.path is None:
-            return False
-        path = place / output.path
-        if not ledger.take_finished([path]):
-            return False
-        shutil.rmtree(scratch_of(path), ignore_errors=True)  # it may have been stopped before
-        return True
-
     def open_canvas(self, output: Output, place: Path | None) -> Canvas:
         """Begin an output."""
-        threads = self.assembly.options.workers
-        storage = replace(self.storage, token=f"{self.storage.token} {self.destination.names[output.data_idx]}")
-        return open_canvas(self.target.kind, self.destination.grow(output.path, place), output.frame, storage, threads)
+        threads, place = self.assembly.options.workers, self.destination.grow(output.path, place)
+        return open_canvas(self.target.kind, place, output.frame, self.storage_of(output), threads)
+
+    def storage_of(self, output: Output) -> CanvasOptions:
+        """Return how an output is stored."""
+        return replace(self.storage, token=f"{self.storage.token} {self.destination.names[output.data_idx]}")
 
     def array_of(self, canvas: Canvas) -> NDArray[Any] | None:
         """Return the array that an output is, where no file is written."""
         return canvas.array if self.target.kind == "memory" and isinstance(canvas, MemoryCanvas) else None
 
-    def image(self, output: Output, filled: int) -> StitchedImage:
+    def image(self, output: Output, filled: int | None) -> StitchedImage:
         """Return what is told of one output."""
         path = None if self.target.path is None or output.path is None else self.target.path / output.path
         return StitchedImage(

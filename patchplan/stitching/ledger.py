@@ -67,6 +67,16 @@ class ImageLedger:
         """Blocks to write, by sample and place in the grid: of a share, its own only."""
         return ~self.done if self.share is None else ~self.done & self.share
 
+    @property
+    def already(self) -> NDArray[np.bool_]:
+        """Blocks that were written before: of a share, its own only."""
+        return self.done if self.share is None else self.done & self.share
+
+    @property
+    def complete(self) -> bool:
+        """Whether all blocks are written."""
+        return self._whole
+
     def note(self, sample_idx: int, start: Sequence[int], stop: Sequence[int], filled: int) -> None:
         """Note that a box is written; start in (Z)YX, at a block's first pixel. Threads may call it at once."""
         with self._lock:
@@ -132,29 +142,3 @@ class Ledger:
         if self._journal is not None:
             self._journal.sync()
             self._journal.append(mark(Kind.COMPLETE))
-
-
-def blocks_of(share: tuple[int, int], sizes: Sequence[tuple[tuple[int, ...], IntArray]]) -> list[NDArray[np.bool_]]:
-    """Return per image which blocks are of share (K, N): all blocks in order, cut where their bytes divide evenly.
-
-    Parameters
-    ----------
-    share : (int, int)
-        K from 1 to N.
-    sizes : sequence of (shape, bytes)
-        Per image the shape (S, (Z), Y, X) of its grid of blocks, and the bytes of each block in that shape.
-
-    Examples
-    --------
-    >>> even = [((1, 2, 2), np.full((1, 2, 2), 10)), ((1, 1, 2), np.full((1, 1, 2), 10))]
-    >>> [[part.sum() for part in blocks_of((k, 3), even)] for k in (1, 2, 3)]
-    [[2, 0], [2, 0], [0, 2]]
-    """
-    number, parts = share
-    total, before, found = sum(int(size.sum()) for _, size in sizes), 0, []
-    for shape, size in sizes:
-        flat = size.reshape(-1)
-        middle = (before + np.cumsum(flat) - flat / 2) / max(1, total)
-        found.append((np.minimum((middle * parts).astype(np.int64), parts - 1) == number - 1).reshape(shape))
-        before += int(flat.sum())
-    return found

@@ -7,7 +7,11 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 
 class StitchedImage(BaseModel):
-    """One output. `uri` is null where nothing was written, `filled` counts pixels that no tile covers."""
+    """One output.
+
+    `uri` is null where nothing was written. `filled` counts pixels that no tile covers; it is null where the
+    output was there already.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -18,7 +22,7 @@ class StitchedImage(BaseModel):
     dtype: str
     levels: int
     n_tiles: int
-    filled: int
+    filled: int | None
 
 
 class BadTile(BaseModel):
@@ -34,7 +38,8 @@ class StitchResult(BaseModel):
     """What was done, or found.
 
     `n_tiles` counts the tiles that are there; `missing` and `duplicate` are indices. `notes` say what a user
-    should know, such as that values were rounded.
+    should know, such as that values were rounded. Where a share was written, `share` is its K/N, `shares_left`
+    are the numbers of those that are not written, and there are no outputs yet.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,6 +53,8 @@ class StitchResult(BaseModel):
     bad: tuple[BadTile, ...]
     missing_output: str | None
     notes: tuple[str, ...]
+    share: str | None = None
+    shares_left: tuple[int, ...] = ()
     _arrays: tuple[NDArray[Any], ...] = PrivateAttr(default=())
 
     @property

@@ -36,7 +36,7 @@ def _identity(path: Path) -> dict[str, Any]:
 
 def check_unchanged(found: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]], where: Path) -> None:
     """Raise OutputError naming what differs: `found` are the tiles of the run in `where` that was stopped."""
-    again = "--resume goes on with the same tiles only; use --overwrite to begin anew"
+    again = "nobody goes on with other tiles: begin anew, with --overwrite, or with --share by removing this folder"
     if len(found) != len(now):
         raise OutputError(f"{where}: was begun with {len(found)} TILES, and now there are {len(now)}; {again}")
     for before, after in zip(found, now, strict=True):
@@ -47,7 +47,9 @@ def check_unchanged(found: Sequence[dict[str, Any]], now: Sequence[dict[str, Any
 def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:
     path = Path(after["path"])
     if before.get("files") != after["files"]:
-        return f"was begun with {before.get('files')} files in {before.get('path')}, and now {path} has {after['files']}"
+        return (
+            f"was begun with {before.get('files')} files in {before.get('path')}, and now {path} has {after['files']}"
+        )
     if not path.exists():
         return f"was begun with other tiles, {before.get('path')}"
     changed = next((name for name, _, time in _files(path) if time > before.get("latest", 0)), None)

@@ -201,7 +201,7 @@ def left(made, tmp_path, monkeypatch, small_boxes) -> Path:
 )
 def test_other_options_are_refused_by_name(made, left, options, said):
     before = files_of(left.parent)
-    with pytest.raises(OutputError, match=rf"out\.zarr\.partial: .*{said}; --resume goes on with the same only"):
+    with pytest.raises(OutputError, match=rf"out\.zarr\.partial: .*{said}; give the same to go on"):
         stitch(made, left, resume=True, **options)
     assert files_of(left.parent) == before
 

@@ -25,7 +25,7 @@ class NpyCanvas:
     """
 
     def __init__(self, path: Path, frame: Frame) -> None:
-        header = _header(frame)
+        header = header_of(frame)
         if is_begun(path):
             with path.open("rb") as file:
                 if file.read(len(header)) != header:
@@ -83,7 +83,8 @@ def is_begun(path: Path) -> bool:
         return False
 
 
-def _header(frame: Frame) -> bytes:
+def header_of(frame: Frame) -> bytes:
+    """Return the bytes before the pixels."""
     described = {"descr": np.lib.format.dtype_to_descr(frame.dtype), "fortran_order": False, "shape": frame.shape}
     file = io.BytesIO()
     np.lib.format.write_array_header_1_0(file, described)

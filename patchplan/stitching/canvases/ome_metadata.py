@@ -6,14 +6,16 @@ from typing import Any
 
 from patchplan.stitching.canvases.arrays import write_json
 from patchplan.stitching.canvases.levels import Level
+from patchplan.stitching.canvases.options import CanvasOptions
 from patchplan.stitching.canvases.units import ngff_name
 from patchplan.stitching.frame import Frame
 
 _TYPES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
 
 
-def write_root(folder: Path, frame: Frame, levels: Sequence[Level], *, ngff: str, mean: bool) -> None:
+def write_root(folder: Path, frame: Frame, levels: Sequence[Level], *, options: CanvasOptions, mean: bool) -> None:
     """Write the documents of the group, by which a store becomes an image; `mean` says what further levels are."""
+    ngff, about = options.ngff, {"patchplan": {"uuid": str(options.uuid)}}
     multiscale = {
         "name": frame.name,
         "axes": [_axis(frame, letter) for letter in frame.axes],
@@ -22,10 +24,10 @@ def write_root(folder: Path, frame: Frame, levels: Sequence[Level], *, ngff: str
     }
     _check(multiscale, ngff)
     if ngff == "0.4":
-        write_json(folder / ".zattrs", {"multiscales": [multiscale | {"version": "0.4"}]})
+        write_json(folder / ".zattrs", {"multiscales": [multiscale | {"version": "0.4"}], **about})
         write_json(folder / ".zgroup", {"zarr_format": 2})
     else:
-        attributes = {"ome": {"version": "0.5", "multiscales": [multiscale]}}
+        attributes = {"ome": {"version": "0.5", "multiscales": [multiscale]}, **about}
         write_json(folder / "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": attributes})
 
 

@@ -11,7 +11,6 @@ from itertools import count, product
 from math import prod
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid5
 
 from patchplan.stitching.canvases.compression import v2_codec
 from patchplan.stitching.canvases.levels import make_levels
@@ -30,8 +29,6 @@ _DEPTH = 16
 _CLASSIC_LIMIT = 2**32 * 2 // 3
 """Bytes of pixels up to which a file is no BigTIFF: compression may make noise a third larger."""
 
-_NAMESPACE = UUID("6f0b7c7e-4a0b-5d0c-9d43-0c7f5f0a7d11")
-
 
 class OmeTiffCanvas(StoredCanvas):
     """A block is a tile of a page, or of some pages of a volume."""
@@ -42,10 +39,10 @@ class OmeTiffCanvas(StoredCanvas):
         self._threads = threads
         self._codec = tile_codec(options.compression)
         self._tile = _tile_of(frame, options)
-        depth = (min(_DEPTH, frame.spatial[0]),) if len(frame.space) == 3 else ()
+        block = block_of(frame, options)
         storage = Storage(
             version=2,
-            chunks=(*(1 for _ in depth), *self._tile),
+            chunks=(*(1 for _ in block[:-2]), *self._tile),
             shards=None,
             codec=v2_codec(self._codec.scratch, frame.dtype),
             threads=threads,
@@ -53,7 +50,7 @@ class OmeTiffCanvas(StoredCanvas):
         )
         scratch_of(path).mkdir(exist_ok=True)
         levels = make_levels(frame, options.levels, halve_z=False)
-        super().__init__((*depth, *self._tile), StoredLevels(scratch_of(path), frame, levels, storage))
+        super().__init__(block, StoredLevels(scratch_of(path), frame, levels, storage))
 
     def finish_bytes(self) -> int:
         """Return an upper bound of what pyramid and final pass take, one after the other."""
@@ -108,7 +105,7 @@ class OmeTiffCanvas(StoredCanvas):
         return {
             "axes": frame.axes,
             "Name": frame.name,
-            "UUID": str(uuid5(_NAMESPACE, self._options.token)),
+            "UUID": str(self._options.uuid),
             "Creator": f"patchplan {version('patchplan')}",
             **{f"PhysicalSize{letter}": size for letter, size in known.items()},
             **{f"PhysicalSize{letter}Unit": ome_symbol(frame.pixel_unit) for letter in known},
@@ -125,6 +122,12 @@ def _counted(tiles: Iterator[bytes], ticks: Iterator[int], total: int, progress:
 def scratch_of(path: Path) -> Path:
     """Return the folder with the scratch store, beside the file that grows."""
     return path.with_name(f".{path.name}.scratch")
+
+
+def block_of(frame: Frame, options: CanvasOptions) -> tuple[int, ...]:
+    """Return the pixels of a block in (Z)YX."""
+    depth = (min(_DEPTH, frame.spatial[0]),) if len(frame.space) == 3 else ()
+    return (*depth, *_tile_of(frame, options))
 
 
 def _tile_of(frame: Frame, options: CanvasOptions) -> tuple[int, ...]:

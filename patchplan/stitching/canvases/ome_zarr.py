@@ -32,5 +32,5 @@ class OmeZarrCanvas(StoredCanvas):
     def finish(self, ledger: ImageLedger, progress: Progress | None = None) -> None:
         """Build the pyramid; the group's own metadata, which makes it an image, comes last."""
         self._stored.build(ledger, mean=self._mean, progress=progress)
-        write_root(self._stored.folder, self.frame, self._stored.levels, ngff=self._options.ngff, mean=self._mean)
+        write_root(self._stored.folder, self.frame, self._stored.levels, options=self._options, mean=self._mean)
         ledger.note_finished([])

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from patchplan.publish import Ours, zarr_files
+from patchplan.stitching.canvases.grid import chunks_and_shards
 from patchplan.stitching.canvases.memory import MemoryCanvas
 from patchplan.stitching.canvases.npy import NpyCanvas
 from patchplan.stitching.canvases.ome_tiff import OmeTiffCanvas, scratch_of
+from patchplan.stitching.canvases.ome_tiff import block_of as tiff_block
 from patchplan.stitching.canvases.ome_zarr import OmeZarrCanvas
 from patchplan.stitching.canvases.options import CanvasOptions, check_options
 from patchplan.stitching.canvases.protocol import Canvas
@@ -25,6 +27,14 @@ def files_of(kind: OutputFormat, output: str = "") -> Ours:
     else:
         start, files = f"{scratch_of(Path(output)).as_posix()}/", zarr_files(r"\d+")
     return lambda name: name == output or (name.startswith(start) and files(name.removeprefix(start)))
+
+
+def block_of(kind: OutputKind, frame: Frame, options: CanvasOptions) -> tuple[int, ...]:
+    """Return the pixels in (Z)YX of a block of an output that is stored in pieces."""
+    if kind == "ome-tiff":
+        return tiff_block(frame, options)
+    chunks, shards = chunks_and_shards(frame, options)
+    return shards or chunks
 
 
 def open_canvas(kind: OutputKind, path: Path | None, frame: Frame, options: CanvasOptions, threads: int) -> Canvas:

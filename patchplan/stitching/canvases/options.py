@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+from uuid import UUID, uuid5
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from patchplan.stitching.canvases.compression import check_compression
 from patchplan.stitching.canvases.levels import check_levels
 from patchplan.stitching.frame import Frame, OutputKind
 from patchplan.stitching.words import Ngff
+
+_NAMESPACE = UUID("6f0b7c7e-4a0b-5d0c-9d43-0c7f5f0a7d11")
 
 _TIFF_DTYPES = frozenset(
     ("int8", "int16", "int32", "uint8", "uint16", "uint32", "float32", "float64", "complex64", "complex128")
@@ -35,7 +38,7 @@ class CanvasOptions:
     ngff : str
         Version of OME-Zarr.
     token : str
-        What tells the output from all others, also those of the same run: of it the UUID in an OME-TIFF is made.
+        What tells the output from all others, also those of the same run: of it its UUID is made.
     """
 
     chunks: tuple[int, ...] | None = None
@@ -45,6 +48,15 @@ class CanvasOptions:
     labels: bool = False
     ngff: Ngff = "0.5"
     token: str = ""
+
+    def describe(self) -> str:
+        """Return what decides how pixels are stored, in one line."""
+        return f"{self.chunks} {self.shards} {self.compression} {self.levels} {self.labels} {self.ngff}"
+
+    @property
+    def uuid(self) -> UUID:
+        """The output's UUID: the same for the same plan and options."""
+        return uuid5(_NAMESPACE, self.token)
 
 
 def has_mean(frame: Frame, options: CanvasOptions) -> bool:

@@ -1,0 +1,70 @@
+"""`finish`: complete and publish what the shares of a job array have written."""
+
+from pathlib import Path
+
+from patchplan.api.common import PathLike, Progress
+from patchplan.api.preparing import check_places, overlapping, prepare
+from patchplan.errors import OutputError
+from patchplan.journal.identity import read_identity
+from patchplan.plans.plan import Plan
+from patchplan.publish import partial_of
+from patchplan.publish.growth import RUN
+from patchplan.stitching.assemble import Assembly
+from patchplan.stitching.audit import Auditor
+from patchplan.stitching.held import HeldTiles
+from patchplan.stitching.identity import AGAIN, AUDIT, SHARES, TILES, audit_of
+from patchplan.stitching.job import StitchJob
+from patchplan.stitching.result import StitchResult
+from patchplan.stitching.running import finish as finish_job
+
+
+def finish(
+    plan: PathLike | Plan,
+    output: PathLike,
+    *,
+    root: PathLike | None = None,
+    memory: str | int = "2GB",
+    workers: int | None = None,
+    overwrite: bool = False,
+    checksums: bool = False,
+    progress: Progress | None = None,
+) -> StitchResult:
+    """Check that all shares of a stitch are written, build the pyramid or the TIFF, and publish.
+
+    All that decides the pixels is what the shares were told. It can be stopped, and called again.
+
+    Parameters
+    ----------
+    plan : path or Plan
+        The plan of the shares.
+    output : path
+        Their output.
+    root, memory, workers, overwrite, checksums, progress
+        As for `stitch`.
+
+    Raises
+    ------
+    AuditError
+        If shares are not written, or what they wrote has changed since; naming them.
+    ConfigError, PlanError, OutputError
+        All `PatchplanError`; what the shares wrote stays.
+    """
+    path = Path(output)
+    run = partial_of(path) / RUN
+    if not run.exists():
+        if path.exists():
+            raise OutputError(f"{path}: is there, and no shares of it are left: nothing is to be finished")
+        raise OutputError(f"{run.parent}: is not there: no share of {path} was run; begin with --share 1/N -o {path}")
+    identity = read_identity(run)
+    shares = str(identity.facts[SHARES])
+    if not shares.isdecimal():
+        raise OutputError(f"{run.parent}: was not begun with --share; go on with --resume, as it was begun")
+    facts, more = identity.facts, identity.more
+    prepared = prepare(plan, path, epoch=facts["--epoch"], root=root, memory=memory, workers=workers, **more[AGAIN])
+    check_places(prepared, [Path(tiles["path"]) for tiles in more[TILES]])
+    tiles = HeldTiles(prepared.rows.index, 0)
+    auditor = Auditor(prepared.rows, tiles, prepared.options)
+    assembly = Assembly(auditor, audit_of(more[AUDIT]), overlapping(prepared.rows))
+    same = prepared.identity(more[TILES], overwrite=overwrite, checksums=checksums, shares=int(shares))
+    job = StitchJob(assembly, prepared.target, prepared.storage, same, overwrite, True, checksums)
+    return finish_job(job, int(shares), progress)
