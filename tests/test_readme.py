@@ -18,6 +18,41 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 SETUP = [code for language, code in BLOCKS if language == "sh" and "-m venv" in code]
 
 
+STUBS = {
+    # a queue that runs jobs at once, all of an array, and says as the real one which job it was
+    "sbatch": r"""#!/bin/bash -e
+while [ $# -gt 0 ]; do
+    case $1 in
+        --wrap) bash -euc "$2" >&2 ;;
+        *.sh) for SLURM_ARRAY_TASK_ID in $(seq $(sed -nE 's/^#SBATCH --array=([0-9]+)-([0-9]+) .*/\1 \2/p' "$1")); do
+            export SLURM_ARRAY_TASK_ID; bash -eu "$1" >&2 || exit 1
+        done; echo 4711 ;;
+    esac
+    shift
+done
+""",
+    "parallel": r"""#!/bin/bash
+command=("$@")
+for i in "${!command[@]}"; do [ "${command[$i]}" = ::: ] && break; done
+for value in "${command[@]:i+1}"; do
+    each=(); for word in "${command[@]:0:i}"; do each+=("${word//\{\}/$value}"); done
+    "${each[@]}" & running+=($!)
+done
+for one in "${running[@]}"; do wait "$one" || exit 1; done
+""",
+}
+"""What few machines have, so that the README's lines for it run."""
+
+
+@pytest.fixture(scope="module")
+def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bin")
+    for name, script in STUBS.items():
+        (folder / name).write_text(script)
+        (folder / name).chmod(0o755)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as the set-up command leaves it: with the demo's images."""
@@ -36,8 +71,8 @@ def test_ci_runs_the_two_blocks_that_set_up_an_environment():
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the README's commands are for a shell")
-def test_all_other_blocks_run_in_order(folder):
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+def test_all_other_blocks_run_in_order(folder, stubs):
+    path = os.pathsep.join([str(Path(sys.executable).parent), str(stubs), os.environ["PATH"]])
     for language, code in BLOCKS:
         if code in SETUP:
             continue

@@ -51,15 +51,15 @@ class ImageLedger:
         fits = (records["sample"] < n_samples) & (
             records["start"].astype(np.int64)[:, -ndim:] + records["count"][:, -ndim:] <= grid
         ).all(axis=1)
-        for record in records[fits]:
-            sample_idx, first = int(record["sample"]), record["start"][-ndim:].tolist()
-            last = [a + n for a, n in zip(first, record["count"][-ndim:].tolist(), strict=True)]
-            start = [a * size for a, size in zip(first, block, strict=True)]
+        columns = (records[name][fits] for name in ("sample", "start", "count", "filled", "stamp"))
+        for sample_idx, first, count, filled, noted in zip(*(column.tolist() for column in columns), strict=True):
+            last = [a + n for a, n in zip(first[-ndim:], count[-ndim:], strict=True)]
+            start = [a * size for a, size in zip(first[-ndim:], block, strict=True)]
             stop = [min(b * size, n) for b, size, n in zip(last, block, spatial, strict=True)]
-            part = self.done[sample_idx][tuple(map(slice, first, last))]
-            if not part.any() and stamp_of(sample_idx, start, stop) == record["stamp"]:
+            part = self.done[(sample_idx, *map(slice, first[-ndim:], last))]
+            if not part.any() and stamp_of(sample_idx, start, stop) == noted:
                 part[...] = True
-                self.filled += int(record["filled"])
+                self.filled += filled
         self._whole = bool(self.done.all())
 
     @property
@@ -97,7 +97,7 @@ class ImageLedger:
             return {}
         return dict(zip(found["sample"].tolist(), found["stamp"].tolist(), strict=True))
 
-    def note_unit(self, level: int, number: int, files: Sequence[Path]) -> None:
+    def note_unit(self, level: int, number: int, files: Sequence[str]) -> None:
         """Note that a piece of a further level is written."""
         if self._journal is not None:
             self._journal.append(pieces(self._data_idx, level, number, (0,), (1,), 0, stamp(files)))

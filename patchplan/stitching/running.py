@@ -75,6 +75,8 @@ def run_share(job: StitchJob, share: Share, progress: Progress | None = None) ->
     if job.target.kind not in ("ome-zarr", "ome-tiff"):
         raise ConfigError("--share: allowed for .zarr and .tif; a .npy file has no chunks that jobs may write apart")
     outputs = job.outputs()
+    if job.resume and _is_there(job, outputs):
+        return job.there(outputs)
     with job.destination.growing(resume=job.resume, shared=True) as growth:
         assert growth is not None  # noqa: S101 - there is a path, by the kind
         with recorded_run(job, growth, share) as recording:

@@ -60,6 +60,11 @@ class StoredLevels:
         for number, level in enumerate(levels):
             create_array(folder / str(number), self._array(level), storage.version)
         self._full = self.open(0, write=True)
+        arrays = [self._array(level) for level in levels]
+        chunks = "" if storage.version == 2 else "c/"
+        self._pieces = [
+            (f"{folder}/{number}/{chunks}", array.shards or array.chunks) for number, array in enumerate(arrays)
+        ]
 
     def _array(self, level: Level) -> ArrayPlan:
         frame, storage = self.frame, self._storage
@@ -89,13 +94,11 @@ class StoredLevels:
         stop = [first + size for first, size in zip(start, data.shape[1:], strict=True)]
         self._full.write(self.frame.box(sample_idx, start, stop), self.frame.to_output(data))
 
-    def files(self, number: int, box: Box) -> list[Path]:
+    def files(self, number: int, box: Box) -> list[str]:
         """Return the files of a level that hold a box: those of chunks, or of shards where there are shards."""
-        array = self._array(self.levels[number])
-        start = f"{self.folder}/{number}/" + ("" if self._storage.version == 2 else "c/")
-        unit = array.shards or array.chunks
-        axes = (range(p.start // n, -(-p.stop // n)) for p, n in zip(box, unit, strict=True))
-        return [Path(start + "/".join(map(str, index))) for index in product(*axes)]
+        start, unit = self._pieces[number]
+        axes = [range(p.start // n, -(-p.stop // n)) for p, n in zip(box, unit, strict=True)]
+        return [start + "/".join(map(str, index)) for index in product(*axes)]
 
     def stamp(self, sample_idx: int, start: Sequence[int], stop: Sequence[int]) -> int:
         """Return what the files of blocks at full resolution are like."""
@@ -190,9 +193,9 @@ class StoredCanvas:
         return self._stored.write_bytes(shape)
 
 
-def _remove(files: Sequence[Path]) -> None:
+def _remove(files: Sequence[str]) -> None:
     for file in files:
-        file.unlink(missing_ok=True)
+        Path(file).unlink(missing_ok=True)
 
 
 def _halved(source: Pixels, box: Box, step: Sequence[int], halve: _Halve, pool: ThreadPoolExecutor) -> NDArray[Any]:
