@@ -15,7 +15,7 @@ from patchplan.stitching.held import HeldTiles
 from patchplan.stitching.identity import AGAIN, AUDIT, SHARES, TILES, audit_of
 from patchplan.stitching.job import StitchJob
 from patchplan.stitching.result import StitchResult
-from patchplan.stitching.running import finish as finish_job
+from patchplan.stitching.sharing import finish as finish_job
 
 
 def finish(
@@ -31,7 +31,7 @@ def finish(
 ) -> StitchResult:
     """Check that all shares of a stitch are written, build the pyramid or the TIFF, and publish.
 
-    All that decides the pixels is what the shares were told. It can be stopped, and called again.
+    All that decides the pixels is what the shares were told. Where it is stopped, it goes on when called again.
 
     Parameters
     ----------
@@ -56,15 +56,22 @@ def finish(
             raise OutputError(f"{path}: is there, and no shares of it are left: nothing is to be finished")
         raise OutputError(f"{run.parent}: is not there: no share of {path} was run; begin with --share 1/N -o {path}")
     identity = read_identity(run)
-    shares = str(identity.facts[SHARES])
+    shares = str(identity.facts.get(SHARES))
     if not shares.isdecimal():
         raise OutputError(f"{run.parent}: was not begun with --share; go on with --resume, as it was begun")
     facts, more = identity.facts, identity.more
     prepared = prepare(plan, path, epoch=facts["--epoch"], root=root, memory=memory, workers=workers, **more[AGAIN])
     check_places(prepared, [Path(tiles["path"]) for tiles in more[TILES]])
     tiles = HeldTiles(prepared.rows.index, 0)
+    tiles.present[:] = True  # none is read: all blocks are written
     auditor = Auditor(prepared.rows, tiles, prepared.options)
     assembly = Assembly(auditor, audit_of(more[AUDIT]), overlapping(prepared.rows))
-    same = prepared.identity(more[TILES], overwrite=overwrite, checksums=checksums, shares=int(shares))
+    same = prepared.identity(
+        more[TILES],
+        overwrite=overwrite,
+        checksums=checksums,
+        absent_chunks=str(facts["--absent-chunks"]),
+        shares=int(shares),
+    )
     job = StitchJob(assembly, prepared.target, prepared.storage, same, overwrite, True, checksums)
     return finish_job(job, int(shares), progress)

@@ -40,6 +40,7 @@ class Prepared:
         *,
         overwrite: bool,
         checksums: bool,
+        absent_chunks: str = "missing",
         shares: int | None = None,
         audit: Audit | None = None,
     ) -> Identity:
@@ -52,6 +53,7 @@ class Prepared:
             self.target,
             self.options,
             self.storage,
+            absent_chunks=absent_chunks,
             shares=shares,
             **{TILES: list(tiles), OVERWRITE: overwrite, CHECKSUMS: checksums, **more},
         )

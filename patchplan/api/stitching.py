@@ -27,8 +27,9 @@ from patchplan.stitching.audit import Audit, Auditor
 from patchplan.stitching.findings import check_audit
 from patchplan.stitching.job import StitchJob
 from patchplan.stitching.result import BadTile, StitchResult
-from patchplan.stitching.running import run, run_share
+from patchplan.stitching.running import run
 from patchplan.stitching.shares import parse_share
+from patchplan.stitching.sharing import run_share
 from patchplan.tiles.check import check_tiles
 from patchplan.tiles.identity import identity as identity_of_tiles
 from patchplan.tiles.memory import ArrayTiles, ObjectTiles
@@ -197,6 +198,7 @@ def stitch(
             tiles_identity(source, paths),
             overwrite=overwrite,
             checksums=checksums,
+            absent_chunks=absent_chunks,
             shares=shares,
             audit=audit,
         )

@@ -7,6 +7,8 @@ from threading import Lock
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from patchplan.api.common import PathLike, Progress
 from patchplan.api.preparing import check_places, overlapping, prepare, prove
 from patchplan.core.specs import IntArray
@@ -21,7 +23,7 @@ from patchplan.stitching.held import HeldTiles
 from patchplan.stitching.job import StitchJob
 from patchplan.stitching.ledger import Ledger
 from patchplan.stitching.result import StitchResult
-from patchplan.stitching.running import recorded_run, seal
+from patchplan.stitching.running import is_there, recorded_run, seal
 
 
 class _LeftError(Exception):
@@ -113,6 +115,7 @@ class Stitcher:
         self._stack = ExitStack()
         self._lock = Lock()
         self._feed: Feed | None = None
+        self._there: StitchJob | None = None
         self._seal: Callable[[Ledger], None] = lambda ledger: None
 
     def __enter__(self) -> "Stitcher":
@@ -135,6 +138,9 @@ class Stitcher:
                 self._resume,
                 self._checksums,
             )
+            if self._resume and not self._overwrite and is_there(job):
+                self._there = job
+                return self
             growth = stack.enter_context(job.destination.growing(resume=self._resume, shared=False))
             self._feed = self._begin(job, growth, stack)
             self._stack = stack.pop_all()
@@ -158,6 +164,8 @@ class Stitcher:
         Tiles that were added and waited for others when a run was stopped are wanted again; others that are
         added again are ignored.
         """
+        if self._there is not None:
+            return np.empty(0, np.int64)
         if self._feed is None:
             raise PatchplanError("Stitcher: which tiles are wanted is known inside its with block")
         return self._feed.wanted
@@ -177,6 +185,8 @@ class Stitcher:
         TilesError
             If an index is unknown or was there before, or a tile does not fit.
         """
+        if self._there is not None:
+            return
         if self._feed is None:
             raise PatchplanError("Stitcher: tiles are added inside its with block")
         with self._lock, reported(self._prepared.target.path or Path("the tiles that wait")):
@@ -186,6 +196,9 @@ class Stitcher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         feed, self._feed = self._feed, None
+        if self._there is not None:
+            self.result = self._there.there([])
+            return
         if error is not None or feed is None:
             # not with the error itself: those of the system would be taken for the output's
             left = _LeftError()

@@ -51,7 +51,8 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a name must not stop a terminal that lacks its letters
     for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
+        # who told the shell to ignore a signal, as nohup does, means it
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN:
             signal.signal(getattr(signal, name), _interrupt)
     try:
         app()

@@ -35,7 +35,7 @@ def reported(command: Callable[P, None]) -> Callable[P, None]:
             # libraries in C turn what stops them while they are loaded into an error of their own
             if not isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
                 raise
-            interrupted()
+            interrupted(notes_of(error))
 
     return run
 

@@ -9,7 +9,7 @@ intact records count, in another one only those that a SYNCED record declares to
 """
 
 from patchplan.journal.identity import Identity
-from patchplan.journal.reading import Found, read_journal
+from patchplan.journal.reading import Found, is_complete, read_journal
 from patchplan.journal.recording import OVERWRITE, Recording, recorded
 from patchplan.journal.records import RECORD, Kind, Records, mark, pieces
 from patchplan.journal.stamps import stamp
@@ -24,6 +24,7 @@ __all__ = [
     "Kind",
     "Recording",
     "Records",
+    "is_complete",
     "mark",
     "pieces",
     "read_journal",

@@ -42,7 +42,7 @@ def same_boot(path: Path, raw: bytes, run: int) -> bool:
     OutputError
         If they are no header, or one of another version or run.
     """
-    again = "use --overwrite to begin anew (a share: remove it)"
+    again = "--overwrite begins anew (a share: remove it)"
     if len(raw) < HEADER.itemsize:
         raise OutputError(f"{path}: has {len(raw)} bytes, and a journal has {HEADER.itemsize} or more; {again}")
     found = np.frombuffer(raw, HEADER, 1)

@@ -46,15 +46,26 @@ def write_identity(path: Path, identity: Identity, *, only_first: bool = False) 
         file.flush()
         os.fsync(file.fileno())
     try:
-        if only_first:
-            os.link(new, path)
-        else:
+        if not only_first or not _link(new, path):
             new.replace(path)
     except FileExistsError:
         return False
     finally:
         new.unlink(missing_ok=True)
     flush_folder(path.parent)
+    return True
+
+
+def _link(new: Path, path: Path) -> bool:
+    """Give a file a name that is free; FileExistsError if it is not. Some systems cannot, and then nobody else may."""
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        if path.exists():
+            raise FileExistsError(path) from None
+        return False
     return True
 
 

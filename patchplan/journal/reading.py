@@ -1,5 +1,6 @@
 """What a journal tells of a run that was stopped."""
 
+import os
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ def read_journal(path: Path, run: int) -> Found:
     try:
         if path.exists() and not path.is_file():  # opening a pipe would wait for ever
             raise OutputError(
-                f"{path}: is no file, and the journal should be there; use --overwrite to begin anew (a share: remove it)"
+                f"{path}: is no file, and the journal should be there; --overwrite begins anew (a share: remove it)"
             )
         with path.open("rb") as file:
             return _read(file, all_count=same_boot(path, file.read(RECORD.itemsize), run))
@@ -60,8 +61,29 @@ def read_journal(path: Path, run: int) -> Found:
         if isinstance(error, OutputError):
             raise
         raise OutputError(
-            f"{path}: the journal cannot be read: {error.strerror or error}; use --overwrite to begin anew (a share: remove it)"
+            f"{path}: cannot be read: {error.strerror or error}; --overwrite begins anew (a share: remove it)"
         ) from None
+
+
+def is_complete(path: Path, run: int) -> bool:
+    """Tell whether the last thing that a journal says, and can be trusted to say, is that all is done.
+
+    Reads a few records only. A journal that is not there, or damaged, does not say so.
+    """
+    size = RECORD.itemsize
+    try:
+        with path.open("rb") as file:
+            all_count = same_boot(path, file.read(size), run)
+            n = file.seek(0, os.SEEK_END) // size
+            first = max(1, n - 2)
+            file.seek(first * size)
+            records = np.frombuffer(file.read((n - first) * size).ljust(size, b"\0"), RECORD)
+    except OSError:
+        return False
+    kinds = np.where(intact(records), records["kind"], 0).tolist()
+    if kinds[-1] == Kind.COMPLETE:
+        return all_count
+    return kinds == [Kind.COMPLETE, Kind.SYNCED] and (all_count or int(records["filled"][-1]) > first)
 
 
 def _read(file: BinaryIO, *, all_count: bool) -> Found:

@@ -1,7 +1,7 @@
 """A run that can be gone on with: what it is and what it has done, in the partial folder of its output."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +70,7 @@ def recorded(
         If the stopped run was another, or its files are damaged.
     """
     more = settle(growth, identity, check_more, shared=part is not None)
+    growth.advice = advice
     name = JOURNAL if part is None else f"{JOURNAL}-{part}"
     path = growth.partial / name
     if part is not None:
@@ -85,12 +86,12 @@ def recorded(
         if part is None:
             growth.check_free()
     journal = Journal.begin(path, identity.number, growth.flush, records)
-    growth.advice = advice
     try:
         yield Recording(journal, records, lost, published, more)
         growth.keep = True  # all is done: what now goes wrong with its name must not lose it
     except BaseException:
-        growth.keep = growth.keep or path.stat().st_size > RECORD.itemsize
+        with suppress(OSError):  # what stopped the run must not be hidden
+            growth.keep = growth.keep or path.stat().st_size > RECORD.itemsize
         raise
     finally:
         journal.close()

@@ -40,7 +40,7 @@ class Kind(IntEnum):
     SYNCED = 4
     """The first `filled` records of the file, and the data that they tell of, are on the disk."""
     COMPLETE = 5
-    """All outputs are complete, and publication begins."""
+    """All is done: outputs are complete and publication begins, or a share is written."""
 
 
 def pieces(

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from patchplan.errors import OutputError
-from patchplan.publish.swap import MARKER
+
+MARKER = ".patchplan-replaced"
+"""Marks a folder that another is about to replace: complete, to be moved back if that did not happen."""
 
 Ours = Callable[[str], bool]
 """Whether a file in an output folder is one that we write, by its path in the folder, with `/`."""
@@ -45,6 +47,22 @@ def check_ours(folder: Path, ours: Ours) -> None:
                         f"{folder}: is not replaced, because {name} in it is no part of such an output and would be "
                         "lost; move it elsewhere, or give another name"
                     )
+
+
+_LEFT = re.compile(r".*(\.[0-9a-f]{8}\.new|\.__lock|\.[0-9a-f]{32}\.partial)")
+"""Names of files that are about to get another name, which a killed writer leaves."""
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed writers left in an output between the files that belong to it."""
+    pending = [folder]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(Path(entry.path))
+                elif _LEFT.fullmatch(entry.name):
+                    Path(entry.path).unlink()
 
 
 def remove(folder: Path) -> None:

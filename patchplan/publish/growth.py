@@ -1,11 +1,12 @@
 """Outputs that grow beside the name that was asked for, and take it when they are whole.
 
 out.zarr.partial/           what a run needs while it lives, and leaves if it is stopped
-out.zarr.partial/lock       locked while a run lives
+out.zarr.partial/lock       locked while a run lives; lock-K by one that has a share of it
 out.zarr.partial/out.zarr   the output, a folder or a file, which becomes out.zarr by one rename
 out.zarr.partial/sha256     its checksums, if they are asked for, which become out.zarr.sha256
 out.zarr.partial/run.json   what the run is, as long as another may go on with it
-out.zarr.partial/...        its journal, scratch data
+out.zarr.partial/journal    what it has done; journal-K of a share, image-I.json what is known of an image
+out.zarr.partial/scratch/   what does not fit into memory; scratch-K of a share
 """
 
 import os
@@ -17,16 +18,16 @@ from pathlib import Path
 
 from patchplan.errors import OutputError
 from patchplan.publish.checksums import manifest_of
-from patchplan.publish.clearing import Ours, check_ours, remove
+from patchplan.publish.clearing import Ours, check_ours, sweep
 from patchplan.publish.files import check_free, look, reported
 from patchplan.publish.locks import flush_disk, flush_file, flush_folder, lock_file, one_at_a_time, open_folder
-from patchplan.publish.swap import check_way, removed_of, repair, swap
+from patchplan.publish.swap import check_way, clear, repair, set_aside, swap
 
-RUN, JOURNAL, SCRATCH, CHECKSUMS = "run.json", "journal", "scratch", "sha256"
+RUN, JOURNAL, CLOSED, SCRATCH, CHECKSUMS = "run.json", "journal", "closed.json", "scratch", "sha256"
 _LOCK = "lock"
 _NEW = r"(\.[0-9a-f]{8})?\.new"
 _STATE = re.compile(
-    rf"{_LOCK}(-\d+)?|({RUN}|{JOURNAL}(-\d+)?|image-\d+\.json|{CHECKSUMS})({_NEW})?|{SCRATCH}(-\d+)?/.*"
+    rf"{_LOCK}(-\d+)?|({RUN}|{JOURNAL}(-\d+)?|image-\d+\.json|{CLOSED}|{CHECKSUMS})({_NEW})?|{SCRATCH}(-\d+)?(/.*)?"
 )
 
 
@@ -66,6 +67,8 @@ class Growth:
         Whether what an earlier run left is there.
     overwrite : bool
         Whether it may replace an output; asked again at the end.
+    has_checksums : bool
+        Whether the output has checksums, which may have their name already.
     keep : bool
         Whether what is there is worth going on with; if not, a run that is stopped removes it.
     advice : str
@@ -75,18 +78,13 @@ class Growth:
     def __init__(self, path: Path, *, folder: bool, overwrite: bool, ours: Ours) -> None:
         self.path, self.is_folder, self.overwrite, self._ours = path, folder, overwrite, ours
         self.partial = partial_of(path)
-        self.place = self.partial / path.name
+        # no output may be taken for what lies beside it
+        self.place = self.partial / (f"{path.name}.output" if _STATE.fullmatch(path.name) else path.name)
         self.checksums = self.partial / CHECKSUMS
-        self.resumed = self.keep = False
+        self.resumed = self.has_checksums = self.keep = False
         self.advice = ""
         self._locks: list[int] = []
         self._folder: int | None = None
-
-    def _repair(self) -> None:
-        if self.is_folder:
-            repair(self.path)
-        else:
-            remove(removed_of(self.path))
 
     def check_free(self) -> None:
         """Raise OutputError unless the output may take its name."""
@@ -112,7 +110,8 @@ class Growth:
         """Make the partial folder, or take over what a stopped run left of it."""
         path, partial = self.path, self.partial
         with one_at_a_time(path.parent):
-            self._repair()
+            if self.is_folder:
+                repair(path)
             if os.path.lexists(partial) and (not partial.is_dir() or partial.is_symlink()):
                 raise OutputError(f"{partial}: is in the way; move it elsewhere, or give another name")
             going_on = (resume or shared) and (partial / RUN).exists()
@@ -127,54 +126,60 @@ class Growth:
                 raise
             if handle is None:
                 raise OutputError(f"{partial}: another run is writing there; wait for it, or give another name")
+            self.keep = True  # what is there is not ours to remove until it is known to be
             self._locks.append(handle)
             self._folder = open_folder(partial)
             self.resumed = (resume or shared) and (partial / RUN).exists()
             if not self.resumed and not shared:
                 self._clear(allowed=resume or self.overwrite)
+                self.keep = False
+        clear(path)
 
     def _clear(self, *, allowed: bool) -> None:
         """Remove what a stopped run left."""
-        names = sorted(entry.name for entry in self.partial.iterdir() if not entry.name.startswith(_LOCK))
+        names = [entry.name for entry in self.partial.iterdir() if not re.fullmatch(rf"{_LOCK}(-\d+)?", entry.name)]
         if not names:
             return
         if not allowed:
-            self.keep = True
             raise OutputError(
                 f"{self.partial}: is left from a run that was stopped; use --resume to go on with it, or --overwrite "
                 "to begin anew"
             )
-        try:
-            check_ours(self.partial, self._is_mine)
-        except OutputError:
-            self.keep = True
-            raise
+        check_ours(self.partial, self._is_mine)
         # without its first file nobody goes on with what is half removed
         for name in sorted(names, key=lambda name: name != RUN):
             entry = self.partial / name
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def _is_mine(self, name: str) -> bool:
-        if _STATE.fullmatch(name) or name == self.path.name:
+        if _STATE.fullmatch(name) or name == self.place.name:
             return True
-        return self._ours(name.removeprefix(f"{self.path.name}/") if self.is_folder else name)
+        return self._ours(name.removeprefix(f"{self.place.name}/") if self.is_folder else name)
+
+    def sweep(self) -> None:
+        """Remove what killed writers left in the output, when nothing is written to it any more."""
+        if self.is_folder and self.resumed and self.place.exists():
+            sweep(self.place)
 
     def publish(self) -> None:
         """Give the output its name; safe to repeat after a kill at any step."""
         path = self.path
         if self.place.exists():  # else a run was stopped right after it had been moved
+            self.sweep()
             self.flush() if self.is_folder else flush_file(self.place)
             with one_at_a_time(path.parent):
-                self._repair()
+                if self.is_folder:
+                    repair(path)
                 self.check_free()
                 swap(self.place, path) if self.is_folder else self.place.replace(path)
         if self.checksums.exists():
             flush_file(self.checksums)
             self.checksums.replace(manifest_of(path))
-        else:
+        elif not self.has_checksums:
             manifest_of(path).unlink(missing_ok=True)  # of the output that was replaced
         flush_folder(path.parent)
         self.keep = False
+        clear(path)
 
     def close(self) -> None:
         """Let go of the locks, and remove the partial folder unless it is worth keeping."""
@@ -186,12 +191,10 @@ class Growth:
             os.close(self._folder)
 
     def _discard(self) -> None:
-        removed = removed_of(self.path)
         with suppress(OSError):  # what stopped the run must not be hidden by the clean-up
             with one_at_a_time(self.path.parent):
-                remove(removed)
-                self.partial.rename(removed)  # at once: nobody shall go on with what is half removed
-            remove(removed)
+                set_aside(self.partial, self.path)
+            clear(self.path)
 
 
 @contextmanager
@@ -226,9 +229,7 @@ def growing(
     growth = Growth(path, folder=folder, overwrite=overwrite, ours=ours)
     try:
         with reported(path):
-            growth.keep = shared
             growth.claim(resume=resume, shared=shared)
-            growth.keep = growth.keep or growth.resumed
             yield growth
             if not shared:
                 growth.publish()

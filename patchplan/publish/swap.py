@@ -1,27 +1,35 @@
 """Replacing a folder by another in renames that a killed run leaves whole or repairable.
 
 out.zarr                what is to be replaced
-out.zarr.old            what it becomes, for the moment in which out.zarr.partial gets its name
-.out.zarr.removed       what it becomes then, to be removed
+out.zarr.old            what it becomes, for the moment in which another folder gets its name
+.out.zarr.removed-...   what it becomes then, to be removed
 
 A marker in the old folder tells it from a backup that somebody made by hand: only what bears one is moved
 back, where a run was killed between the renames, or removed.
 """
 
+import glob
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 
 from patchplan.errors import OutputError
-
-MARKER = ".patchplan-replaced"
-"""Marks a folder that another is about to replace: complete, to be moved back if that did not happen."""
+from patchplan.publish.clearing import MARKER, remove
 
 
-def removed_of(path: Path) -> Path:
-    """Return the name of a folder that has been replaced or is not needed any more, and may have lost files already."""
-    return path.with_name(f".{path.name}.removed")
+def set_aside(folder: Path, path: Path) -> None:
+    """Take its name from a folder that is not needed any more, of an output of this path; `clear` removes it.
+
+    At once: nobody shall go on with what is half removed.
+    """
+    folder.rename(path.with_name(f".{path.name}.removed-{token_hex(4)}"))
+
+
+def clear(path: Path) -> None:
+    """Remove what was set aside. This may take long, and needs no lock."""
+    for folder in path.parent.glob(f".{glob.escape(path.name)}.removed-{'[0-9a-f]' * 8}"):
+        remove(folder)
 
 
 def _old(path: Path) -> Path:
@@ -61,13 +69,10 @@ def swap(partial: Path, path: Path) -> None:
 
 def repair(path: Path) -> None:
     """Finish or undo what a stopped run left half-swapped; call it under the lock of the parent folder."""
-    old, removed = _old(path), removed_of(path)
-    if os.path.lexists(removed):
-        shutil.rmtree(removed)
+    old = _old(path)
     if _is_marked(old):
         if os.path.lexists(path):
-            old.rename(removed)
-            shutil.rmtree(removed)
+            set_aside(old, path)
         else:
             old.rename(path)
     if path.is_dir():

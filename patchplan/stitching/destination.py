@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from patchplan.plans.header import ImageRecord
-from patchplan.publish import Growth, Ours, check_folder, check_free, growing
+from patchplan.publish import Growth, Ours, growing
 from patchplan.publish.growth import SCRATCH
 from patchplan.stitching.canvases.ome_tiff import scratch_of
 from patchplan.stitching.canvases.opening import files_of
@@ -40,12 +40,9 @@ class Destination:
     def check_free(self) -> None:
         """Raise OutputError unless the outputs may be written under their names."""
         path = self.target.path
-        if path is None:
-            return
-        if self.target.is_folder:
-            check_folder(path, overwrite=self.overwrite, ours=self.ours())
-        else:
-            check_free(path, overwrite=self.overwrite)
+        if path is not None:
+            folder = self.target.is_folder
+            Growth(path, folder=folder, overwrite=self.overwrite, ours=self.ours()).check_free()
 
     @contextmanager
     def scratch(self, place: Path | None, part: int | None = None) -> Iterator[Path]:

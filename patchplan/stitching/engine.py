@@ -193,6 +193,7 @@ class Run:
                 self._wait(running)
             finally:
                 self._stopped.set()
+                _wait_out(pool)
 
     def _wait(self, running: Sequence["Future[None]"]) -> None:
         done, _ = wait(running, return_when=FIRST_EXCEPTION)
@@ -210,6 +211,16 @@ class Run:
             with self._lock:
                 if self._progress is not None:
                     self._progress("pixels", task.pixels, self._total)
+
+
+def _wait_out(pool: ThreadPoolExecutor) -> None:
+    """Wait for the boxes under way, also if interrupted again: nobody writes when the locks are let go."""
+    while True:
+        try:
+            pool.shutdown()
+            return
+        except KeyboardInterrupt:
+            continue
 
 
 class Buffer:

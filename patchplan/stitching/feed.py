@@ -11,6 +11,7 @@ from patchplan.core.specs import IntArray, SpecTable
 from patchplan.errors import AuditError, TilesError
 from patchplan.journal import Identity
 from patchplan.journal.identity import read_identity, write_identity
+from patchplan.publish.growth import CLOSED
 from patchplan.stitching.audit import ImageRows
 from patchplan.stitching.blocks import Blocks
 from patchplan.stitching.canvases import Canvas
@@ -114,6 +115,7 @@ class Feed:
         self._total = job.n_pixels
         self._lookup = Lookup(job.auditor, grid=job.assembly.audit.grid, scratch=scratch)
         self._written: NDArray[np.bool_] = np.zeros(tiles.n, np.bool_)
+        self._lacking = self._closed_without()
         for data_idx in self._begun():
             if not published:
                 self._go_on(data_idx)
@@ -123,7 +125,14 @@ class Feed:
     @property
     def wanted(self) -> IntArray:
         """Indices of the tiles that have not come and are needed, ascending."""
-        return np.sort(np.asarray(self._lookup.index)[~self.tiles.present])
+        return np.sort(np.asarray(self._lookup.index)[~self.tiles.present & ~self._lacking])
+
+    def _closed_without(self) -> NDArray[np.bool_]:
+        """Return which tiles a stopped run did without when it was closed: its blocks are without them, too."""
+        lacking = np.zeros(self.tiles.n, np.bool_)
+        if self.place is not None and (path := self.place.parent / CLOSED).exists():
+            lacking[np.array(read_identity(path).facts["positions"], np.int64)] = True
+        return lacking
 
     def _begun(self) -> Iterator[int]:
         """Yield the images that a stopped run had begun, after what it knew of their tiles is told to the audit."""
@@ -136,7 +145,7 @@ class Feed:
 
     def _take_all(self) -> None:
         """Take all for done, as a stopped run has done it."""
-        self._written[:] = self.tiles.present[:] = True
+        self._written[:] = self.tiles.present[:] = ~self._lacking
         for data_idx, image in enumerate(self.job.assembly.audit.images):
             image.n_present, ledger = image.n_planned, self.ledger.image(data_idx)
             ledger.take_finished()
@@ -152,6 +161,7 @@ class Feed:
         rows = ImageRows(self.job.auditor, data_idx, range(*audit.rows), alone=audit.alone and not audit.whole)
         for sample_idx, placed in rows.pieces():
             written = np.ones(len(sample_idx), np.bool_) if image is None else image.blocks.has(sample_idx, placed)
+            written &= ~self._lacking[placed.position]
             self._written[placed.position[written]] = True
             audit.n_present += int(written.sum())
         self.tiles.present |= self._written
@@ -175,7 +185,7 @@ class Feed:
             self._take(position, specs, np.asarray(tile))
 
     def _take(self, position: int, specs: SpecTable, tile: NDArray[Any]) -> None:
-        if self._written[position]:  # by the run that was stopped
+        if self._written[position] or self._lacking[position]:  # by, or of, the run that was stopped
             return
         index = int(self._lookup.index[position])
         if self.tiles.present[position]:
@@ -267,6 +277,9 @@ class Feed:
                 f"{len(absent):,} of {self.tiles.n:,} tiles are missing: {some(audit.missing.tolist())}",
                 audit.missing.tolist(),
             )
+        if len(absent) and self.place is not None:
+            closed = Identity({"positions": np.flatnonzero(~self.tiles.present).tolist()}, {})
+            write_identity(self.place.parent / CLOSED, closed)
         for data_idx, image in enumerate(audit.images):
             if data_idx not in self._finished:
                 image.form = self.job.assembly.form_of(data_idx)

@@ -28,6 +28,7 @@ def identity_of(
     options: StitchOptions,
     storage: CanvasOptions,
     *,
+    absent_chunks: str = "missing",
     shares: int | None = None,
     **more: Any,
 ) -> Identity:
@@ -50,6 +51,7 @@ def identity_of(
         "--margin": _entries(options.margin),
         "--fill-value": str(options.fill_value),
         "--allow-missing": options.allow_missing,
+        "--absent-chunks": absent_chunks,
         "--labels": options.labels,
         "--ngff": storage.ngff,
         "--chunks": _entries(storage.chunks),

@@ -145,11 +145,11 @@ class StitchJob:
     def open_canvas(self, output: Output, place: Path | None) -> Canvas:
         """Begin an output."""
         threads, place = self.assembly.options.workers, self.destination.grow(output.path, place)
-        return open_canvas(self.target.kind, place, output.frame, self.storage_of(output), threads)
+        return open_canvas(self.target.kind, place, output.frame, self.storage_of(output.data_idx), threads)
 
-    def storage_of(self, output: Output) -> CanvasOptions:
+    def storage_of(self, data_idx: int) -> CanvasOptions:
         """Return how an output is stored."""
-        return replace(self.storage, token=f"{self.storage.token} {self.destination.names[output.data_idx]}")
+        return replace(self.storage, token=f"{self.storage.token} {self.destination.names[data_idx]}")
 
     def array_of(self, canvas: Canvas) -> NDArray[Any] | None:
         """Return the array that an output is, where no file is written."""

@@ -1,4 +1,4 @@
-"""Which blocks are written: by a run that was stopped, as its journal says and its files bear out, and by this one.
+"""Which blocks a run that was stopped has written, as its journal says and its files bear out; this one adds its own.
 
 A record of the journal tells of one box that was written: all of its blocks count, or none.
 """
@@ -29,6 +29,15 @@ class ImageLedger:
         What an earlier run noted of this image.
     resumed : bool
         Whether there was one, which may have left more than it noted.
+
+    Attributes
+    ----------
+    done : bool array
+        Blocks (S, (Z), Y, X) that the earlier run has written; there after `open`.
+    share : bool array or None
+        Blocks of the share that is to be written.
+    filled : int
+        Pixels of written blocks that no tile covers.
     """
 
     def __init__(self, data_idx: int, journal: Journal | None, records: Records, *, resumed: bool) -> None:
@@ -39,7 +48,6 @@ class ImageLedger:
         self.filled = 0
         self.done: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self.share: NDArray[np.bool_] | None = None
-        self._whole = True
 
     def open(self, n_samples: int, spatial: Sequence[int], block: Sequence[int], stamp_of: Stamp) -> None:
         """Find out which blocks need not be written again: those whose files are as they were noted."""
@@ -60,7 +68,6 @@ class ImageLedger:
             if not part.any() and stamp_of(sample_idx, start, stop) == noted:
                 part[...] = True
                 self.filled += filled
-        self._whole = bool(self.done.all())
 
     @property
     def todo(self) -> NDArray[np.bool_]:
@@ -71,11 +78,6 @@ class ImageLedger:
     def already(self) -> NDArray[np.bool_]:
         """Blocks that were written before: of a share, its own only."""
         return self.done if self.share is None else self.done & self.share
-
-    @property
-    def complete(self) -> bool:
-        """Whether all blocks are written."""
-        return self._whole
 
     def note(self, sample_idx: int, start: Sequence[int], stop: Sequence[int], filled: int) -> None:
         """Note that a box is written; start in (Z)YX, at a block's first pixel. Threads may call it at once."""
@@ -88,23 +90,14 @@ class ImageLedger:
             self._journal.append(pieces(self._data_idx, 0, sample_idx, first, count, filled, told))
 
     def units(self, level: int) -> dict[int, int]:
-        """Return the numbers of the pieces of a further level that were written, and the stamps of their files.
-
-        There are none if something before it had to be written again, as they may have been made of what was broken.
-        """
+        """Return the numbers of the pieces of a further level that were written, and their stamps."""
         found = self._pieces[self._pieces["level"] == level]
-        if not self._whole:
-            return {}
         return dict(zip(found["sample"].tolist(), found["stamp"].tolist(), strict=True))
 
-    def note_unit(self, level: int, number: int, files: Sequence[str]) -> None:
-        """Note that a piece of a further level is written."""
+    def note_unit(self, level: int, number: int, told: int) -> None:
+        """Note that a piece of a further level is written; `told` is the stamp of its files and of those it is of."""
         if self._journal is not None:
-            self._journal.append(pieces(self._data_idx, level, number, (0,), (1,), 0, stamp(files)))
-
-    def redone(self) -> None:
-        """Note that something had to be written again."""
-        self._whole = False
+            self._journal.append(pieces(self._data_idx, level, number, (0,), (1,), 0, told))
 
     def take_finished(self, files: Sequence[Path] | None = None) -> bool:
         """Take the image for finished if an earlier run finished it, and these files have not changed since."""
@@ -128,17 +121,18 @@ class Ledger:
         self, journal: Journal | None = None, records: Records | None = None, *, resumed: bool = False
     ) -> None:
         self._journal, self._resumed = journal, resumed
-        self._records = np.zeros(0, RECORD) if records is None else records
-        order: IntArray = np.argsort(self._records["image"], kind="stable")
-        self._records = self._records[order]
+        records = np.zeros(0, RECORD) if records is None else records
+        order: IntArray = np.argsort(records["image"], kind="stable")
+        self._records = records[order]
+        self._images = np.ascontiguousarray(self._records["image"])
 
     def image(self, data_idx: int) -> ImageLedger:
         """Return the blocks of one output."""
-        first, last = np.searchsorted(self._records["image"], [data_idx, data_idx + 1])
+        first, last = np.searchsorted(self._images, [data_idx, data_idx + 1])
         return ImageLedger(data_idx, self._journal, self._records[first:last], resumed=self._resumed)
 
     def complete(self) -> None:
         """Note that all is done, of a share or of the outputs."""
         if self._journal is not None:
-            self._journal.sync()
             self._journal.append(mark(Kind.COMPLETE))
+            self._journal.sync()  # who reads it may be another machine

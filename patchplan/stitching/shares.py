@@ -23,30 +23,36 @@ class Share:
         return f"{self.number}/{self.parts}"
 
     def blocks(self, sizes: NDArray[np.int64], before: int, total: int) -> NDArray[np.bool_]:
-        """Return which blocks of an image belong to this share.
+        """Return which blocks of an image belong to this share; parameters as for `owners`."""
+        mine: NDArray[np.bool_] = owners(sizes, before, total, self.parts) == self.number
+        return mine
 
-        All blocks of all images are laid on one line, each as long as it has pixels; the line is cut into equal
-        parts, and a block belongs to the part that its middle is in. Neighbours stay together, as they need
-        the same tiles.
 
-        Parameters
-        ----------
-        sizes : int array
-            Length of each block of the image.
-        before, total : int
-            Length of the images before it, and of all.
+def owners(sizes: NDArray[np.int64], before: int, total: int, parts: int) -> NDArray[np.int64]:
+    """Return of each block of an image the number of its share.
 
-        Examples
-        --------
-        >>> sizes = np.full(6, 10)
-        >>> [Share(k, 4).blocks(sizes, 0, 60).sum().item() for k in (1, 2, 3, 4)]
-        [2, 1, 2, 1]
-        """
-        flat = sizes.reshape(-1)
-        twice_middle = 2 * (before + np.cumsum(flat)) - flat
-        part = np.minimum(twice_middle.astype(np.float64) * self.parts / (2 * total), self.parts - 1)
-        mine: NDArray[np.bool_] = part.astype(np.int64) == self.number - 1
-        return mine.reshape(sizes.shape)
+    All blocks of all images are laid on one line, each as long as it has bytes; the line is cut into equal
+    parts, and a block belongs to the part that its middle is in. Neighbours stay together, as they need
+    the same tiles.
+
+    Parameters
+    ----------
+    sizes : int array
+        Bytes of each block of the image.
+    before, total : int
+        Bytes of the images before it, and of all.
+    parts : int
+        Number of shares.
+
+    Examples
+    --------
+    >>> owners(np.full(6, 10), 0, 60, 4)
+    array([1, 1, 2, 3, 3, 4])
+    """
+    flat = sizes.reshape(-1)
+    twice_middle = 2 * (before + np.cumsum(flat)) - flat
+    part = np.minimum(twice_middle.astype(np.float64) * parts / (2 * total), parts - 1)
+    return part.astype(np.int64).reshape(sizes.shape) + 1
 
 
 def parse_share(text: str | None) -> Share | None:

@@ -147,13 +147,13 @@ class StoredLevels:
                 with closing(self.open(number - 1)) as source, closing(self.open(number, write=True)) as target:
                     for place, box in enumerate(boxes):
                         files = self.files(number, box)
-                        if place not in written or written[place] != stamp(files):
+                        # it is no longer right when what it was made of was written again
+                        both = [*self.files(number - 1, _below(box, level.step, source.shape)), *files]
+                        if place not in written or written[place] != stamp(both):
                             if ledger.resumed:
                                 _remove(files)
                             target.write(box, _halved(source, box, level.step, halve, pool))
-                            ledger.note_unit(number, place, files)
-                            if place in written:
-                                ledger.redone()
+                            ledger.note_unit(number, place, stamp(both))
                         done += 1
                         if progress is not None:
                             progress("blocks of the pyramid", done, total)
@@ -203,13 +203,18 @@ def _halved(source: Pixels, box: Box, step: Sequence[int], halve: _Halve, pool: 
     block = np.empty([piece.stop - piece.start for piece in box], source.dtype)
 
     def fill(part: Box) -> None:
-        wanted = tuple(slice(p.start * s, min(p.stop * s, n)) for p, s, n in zip(part, step, source.shape, strict=True))
+        wanted = _below(part, step, source.shape)
         inside = tuple(slice(p.start - b.start, p.stop - b.start) for p, b in zip(part, box, strict=True))
         block[inside] = halve(source.read(wanted), step)
 
     chunks = tuple(max(1, n // s) for n, s in zip(source.chunks, step, strict=True))
     list(pool.map(fill, _boxes(box, _grown(chunks, block.shape, _PIECE))))
     return block
+
+
+def _below(box: Box, step: Sequence[int], shape: Sequence[int]) -> Box:
+    """Return the pixels of the level before, of this shape, that a box of a level is made of."""
+    return tuple(slice(p.start * s, min(p.stop * s, n)) for p, s, n in zip(box, step, shape, strict=True))
 
 
 def _grown(chunks: tuple[int, ...], shape: tuple[int, ...], pixels: int) -> tuple[int, ...]:
