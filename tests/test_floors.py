@@ -21,11 +21,12 @@ FLOORS = {
     "sampling": 3,
     "coverage": 3,
     "stitching": 3,
-    "api": 4,
-    "cli": 5,
-    "demo": 6,
-    "__init__": 6,
-    "__main__": 6,
+    "pictures": 4,
+    "api": 5,
+    "cli": 6,
+    "demo": 7,
+    "__init__": 7,
+    "__main__": 7,
 }
 ROOMS = {
     "tifffile": {"images", "tiles", "stitching"},
@@ -35,6 +36,7 @@ ROOMS = {
     "rich": {"cli"},
     "pyarrow": {"plans"},
     "yaml": {"plans"},
+    "matplotlib": {"pictures"},
 }
 
 

@@ -1,7 +1,7 @@
 """`extract` and `read_patches`: patches out of images, into files or into a loop."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,14 +15,16 @@ from patchplan.errors import ConfigError, OutputError
 from patchplan.extracting.batches import batches
 from patchplan.extracting.cutting import Cutter
 from patchplan.extracting.result import ExtractResult
-from patchplan.extracting.run import Running, extract_empty, extract_rows
+from patchplan.extracting.run import extract_empty, extract_rows
 from patchplan.extracting.sources import Sources
 from patchplan.extracting.target import Target
 from patchplan.extracting.words import FileFormat
+from patchplan.extracting.writing import Running
 from patchplan.images import ImageSource, open_all
 from patchplan.images.padding import PadMode
 from patchplan.plans.plan import Plan, open_plan
 from patchplan.plans.write import files_of
+from patchplan.publish import left_by_others
 
 Images = PathLike | ImageSource | Sequence[PathLike | ImageSource]
 """One image or several: files, folders, patterns, or images that are open."""
@@ -48,6 +50,8 @@ def extract(
     memory: str | int = "2GB",
     workers: int | None = None,
     overwrite: bool = False,
+    resume: bool = False,
+    checksums: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> ExtractResult:
@@ -88,6 +92,10 @@ def extract(
         Threads; by default as many as there are processors, up to 8.
     overwrite, dry_run : bool
         Replace an existing output; check everything and write nothing.
+    resume : bool
+        Go on with what a run of the same plan, options and images left that was stopped, if there is something.
+    checksums : bool
+        Write the SHA-256 of every file into `OUT.sha256` beside the output, for `verify`.
     progress : callable, optional
         Called with what is counted (images, patches), how many are done, and how many there are.
 
@@ -97,20 +105,32 @@ def extract(
         All `PatchplanError`; nothing stands under the name of the output then that did not before.
     """
     rows = _opened(plan, root).epoch(epoch)
-    running = Running(parse_memory(memory), parse_workers(workers), overwrite, dry_run, progress)
+    running = Running(
+        memory=parse_memory(memory),
+        workers=parse_workers(workers),
+        overwrite=overwrite,
+        resume=resume,
+        checksums=checksums,
+        dry_run=dry_run,
+        progress=progress,
+    )
     target = _target(output, format, dry_run=dry_run)
     reading = {"axes": axes, "series": series, "level": level, "array": array}
     given = {"--from": images, "--channels": channels, **{f"--{name}": value for name, value in reading.items()}}
     if empty:
         form = _empty_form(target, channels_out, dtype, [name for name, value in given.items() if value is not None])
-        _check_target(target, rows.plan, [], overwrite=overwrite)
+        if resume or checksums:
+            name = "--resume" if resume else "--checksums"
+            raise ConfigError(f"{name}: not allowed with --empty, which writes no patch")
+        _check_target(target, rows.plan, [], running)
         return extract_empty(rows, *form, target, running)
     if channels_out is not None or dtype is not None:
         raise ConfigError("--channels-out and --dtype: allowed with --empty only; patches keep the image's dtype")
     sources = _sources(rows.plan, images, channels, reading, progress)
     _check_pad_mode(pad_mode)
-    _check_target(target, rows.plan, sources.paths, overwrite=overwrite)
-    return extract_rows(rows, sources, target, running, pad_mode)
+    _check_target(target, rows.plan, sources.paths, running)
+    with left_by_others(None if target is None else target.path):
+        return extract_rows(rows, sources, target, running, pad_mode)
 
 
 def read_patches(
@@ -172,9 +192,11 @@ def _target(output: PathLike | None, file_format: FileFormat | None, *, dry_run:
     return Target.of(Path(output), file_format)
 
 
-def _check_target(target: Target | None, plan: Plan, images: Sequence[Path], *, overwrite: bool) -> None:
+def _check_target(target: Target | None, plan: Plan, images: Sequence[Path], running: Running) -> None:
     if target is not None:
-        target.check_free([*files_of(plan.path), *images], overwrite=overwrite)
+        if not running.goes_on_with(target.path):  # which knows whether it may replace something
+            target.check_free(overwrite=running.overwrite)
+        target.check_harmless([*files_of(plan.path), *images])
 
 
 def _check_pad_mode(pad_mode: str) -> None:
@@ -202,7 +224,7 @@ def _sources(
     progress: Progress | None,
 ) -> Sources:
     if channels is not None:
-        entries = [channels] if isinstance(channels, str) else list(channels)
+        entries = list(channels) if isinstance(channels, Iterable) and not isinstance(channels, str) else [channels]
         channels = [whole_number("--channels", channel) for channel in entries]
         if not channels:
             raise ConfigError("--channels: found none; allowed: numbers of channels from 0, at least one")

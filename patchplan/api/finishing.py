@@ -4,15 +4,15 @@ from pathlib import Path
 
 from patchplan.api.common import PathLike, Progress
 from patchplan.api.preparing import check_places, overlapping, prepare
-from patchplan.errors import OutputError
+from patchplan.errors import OutputError, PlanError
 from patchplan.journal.identity import read_identity
-from patchplan.plans.plan import Plan
-from patchplan.publish import partial_of
+from patchplan.plans.plan import Plan, open_plan
+from patchplan.publish import left_by_others, partial_of
 from patchplan.publish.growth import RUN
 from patchplan.stitching.assemble import Assembly
 from patchplan.stitching.audit import Auditor
 from patchplan.stitching.held import HeldTiles
-from patchplan.stitching.identity import AGAIN, AUDIT, SHARES, TILES, audit_of
+from patchplan.stitching.identity import AGAIN, AUDIT, PLAN, SHARES, TILES, audit_of
 from patchplan.stitching.job import StitchJob
 from patchplan.stitching.result import StitchResult
 from patchplan.stitching.sharing import finish as finish_job
@@ -60,6 +60,9 @@ def finish(
     if not shares.isdecimal():
         raise OutputError(f"{run.parent}: was not begun with --share; go on with --resume, as it was begun")
     facts, more = identity.facts, identity.more
+    opened = plan if isinstance(plan, Plan) else open_plan(Path(plan))
+    if opened.digest != facts[PLAN]:
+        raise PlanError(f"{opened.path}: is not the plan that the shares of {path} were begun with; give that one")
     prepared = prepare(plan, path, epoch=facts["--epoch"], root=root, memory=memory, workers=workers, **more[AGAIN])
     check_places(prepared, [Path(tiles["path"]) for tiles in more[TILES]])
     tiles = HeldTiles(prepared.rows.index, 0)
@@ -74,4 +77,5 @@ def finish(
         shares=int(shares),
     )
     job = StitchJob(assembly, prepared.target, prepared.storage, same, overwrite, True, checksums)
-    return finish_job(job, int(shares), progress)
+    with left_by_others(path):
+        return finish_job(job, int(shares), progress)

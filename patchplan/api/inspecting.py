@@ -3,12 +3,19 @@
 from collections.abc import Sequence
 
 from patchplan.api.common import PathLike, Progress, as_list, counting
+from patchplan.api.memory import stitch_memory
+from patchplan.core.amounts import parse_memory
+from patchplan.core.shapes import PerAxis, per_axis
 from patchplan.coverage.report import MAX_BOXES, inspect_plan
 from patchplan.coverage.result import InspectResult
 from patchplan.coverage.sources import ImagesResult, reading_of, source_findings
 from patchplan.errors import ConfigError
 from patchplan.images import open_all
+from patchplan.pictures.files import Pictures
+from patchplan.pictures.words import MapValue
 from patchplan.plans.plan import Plan, open_plan
+
+CACHE = "1GB"
 
 
 def inspect(
@@ -16,6 +23,13 @@ def inspect(
     *,
     root: PathLike | None = None,
     max_boxes: int = MAX_BOXES,
+    cost: bool = False,
+    cache: str | int = CACHE,
+    context: PerAxis | None = None,
+    png: PathLike | None = None,
+    png_value: MapValue = "mean",
+    html: PathLike | None = None,
+    overwrite: bool = False,
     progress: Progress | None = None,
 ) -> InspectResult:
     """Tell what a plan covers: how often each pixel is read and, for tiles, whether each is kept once.
@@ -27,20 +41,62 @@ def inspect(
     root : path, optional
         Folder that the images' paths start from; only to see whether they are still the same.
     max_boxes : int
-        Boxes to list per image of each kind: not covered, gaps, doubles.
+        Boxes to list per image of each kind: not covered, gaps, doubles; and per pair of splits that share pixels.
+    cost : bool
+        Whether to tell what reading all patches costs.
+    cache : str or int
+        Decoded chunks that whoever reads them keeps, such as "1GB"; 0 for nothing.
+    context : int or one per axis, optional
+        Pixels, (Z)YX, on either side of a patch that its split sees too; 0 by default.
+    png, html : path, optional
+        Where to write maps of visits, and a page to look around in.
+    png_value : {"mean", "min", "max"}
+        What of the visits of the pixels that it covers a picture pixel of `png` shows.
+    overwrite : bool
+        Whether these may replace files.
     progress : callable, optional
         Called with what is counted (rows, pixels), how many are done, and how many there are.
 
     Raises
     ------
     PlanError, ConfigError
-        If it is no plan or is damaged, or if `max_boxes` is no number of boxes.
+        If it is no plan or is damaged, if an option makes no sense, or if there is a `context` but no column `split`.
+    OutputError, MissingExtraError
+        If a picture may not or cannot be written, or `png` is asked for without matplotlib.
     """
     if not isinstance(max_boxes, int) or max_boxes < 0:
         raise ConfigError(f"--max-boxes: found {max_boxes!r}; allowed: a whole number from 0")
+    pictures = Pictures.asked(png, html, png_value, overwrite=overwrite)
     path = plan.path if isinstance(plan, Plan) else plan
     opened = plan if isinstance(plan, Plan) and root is None else open_plan(path, root)
-    return inspect_plan(opened, max_boxes, progress, source_findings(opened))
+    ndim = opened.header.ndim
+    if context is not None and "split" not in opened.schema.names:
+        raise ConfigError(
+            f"--context, --require-no-leak: {opened.path} has no column split; allowed for plans that have one"
+        )
+    found = inspect_plan(
+        opened,
+        max_boxes,
+        progress,
+        source_findings(opened),
+        cache=parse_cache(cache) if cost else None,
+        context=per_axis("--context", 0 if context is None else context, ndim, minimum=0),
+    )
+    if found.total.cost is not None:
+        costs = found.total.cost.model_copy(update={"stitch_memory": stitch_memory(opened)})
+        found = found.model_copy(update={"total": found.total.model_copy(update={"cost": costs})})
+    pictures.write(opened, found, progress)
+    return found
+
+
+def parse_cache(cache: str | int) -> int:
+    """Return bytes of a text such as 1GB, or of a number; 0 is no cache."""
+    if cache == "0" or (isinstance(cache, int) and not isinstance(cache, bool) and cache == 0):
+        return 0
+    try:
+        return parse_memory(cache)
+    except ConfigError:
+        raise ConfigError(f"--cache: found {cache!r}; allowed: 0, or a size such as 512MB or 1GB") from None
 
 
 def inspect_images(

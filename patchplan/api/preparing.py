@@ -45,11 +45,11 @@ class Prepared:
         audit: Audit | None = None,
     ) -> Identity:
         """Return what the stitch is, with these tiles; shares also tell what `finish` cannot know without them."""
-        plan, more = (self.plan.digest, self.rows.epoch), {}
+        more = {}
         if shares is not None and audit is not None:
             more = {AGAIN: again(self.target, self.options, self.storage), AUDIT: told_audit(audit)}
         return identity_of(
-            plan,
+            self.rows,
             self.target,
             self.options,
             self.storage,

@@ -22,6 +22,7 @@ from patchplan.core.specs import IntArray
 from patchplan.errors import AuditError, ConfigError
 from patchplan.plans.plan import Plan
 from patchplan.plans.subset import write_subset
+from patchplan.publish import left_by_others
 from patchplan.stitching.assemble import Assembly
 from patchplan.stitching.audit import Audit, Auditor
 from patchplan.stitching.findings import check_audit
@@ -186,31 +187,32 @@ def stitch(
     only_check = check or check_nan
     if not only_check and part is None:
         check_early(prepared.target, overwrite=overwrite, resume=resume)
-    source = _tiles(tiles, paths, prepared, absent_chunks=absent_chunks, later_wins=later_wins)
-    try:
-        auditor = Auditor(prepared.rows, source, prepared.options)
-        audit = auditor.audit()
-        if only_check:
-            _check_all(audit, auditor, nan=check_nan, progress=progress)
-        written = None if dry_run else _write_missing(missing_output, auditor, audit, overwrite=overwrite)
-        assembly = Assembly(auditor, audit, overlapping(prepared.rows))
-        identity = prepared.identity(
-            tiles_identity(source, paths),
-            overwrite=overwrite,
-            checksums=checksums,
-            absent_chunks=absent_chunks,
-            shares=shares,
-            audit=audit,
-        )
-        job = StitchJob(assembly, prepared.target, prepared.storage, identity, overwrite, resume, checksums)
-        work = partial(run, job, progress) if part is None else partial(run_share, job, part, progress)
-        result = _run(job, work, written, only_check=only_check, dry_run=dry_run)
-        if missing_output is not None and written is None and not dry_run:
-            nothing = f"nothing is to be run again: {missing_output} is not written"
-            result = result.model_copy(update={"notes": (*result.notes, nothing)})
-        return result
-    finally:
-        source.close()
+    with left_by_others(prepared.target.path):
+        source = _tiles(tiles, paths, prepared, absent_chunks=absent_chunks, later_wins=later_wins)
+        try:
+            auditor = Auditor(prepared.rows, source, prepared.options)
+            audit = auditor.audit()
+            if only_check:
+                _check_all(audit, auditor, nan=check_nan, progress=progress)
+            written = None if dry_run else _write_missing(missing_output, auditor, audit, overwrite=overwrite)
+            assembly = Assembly(auditor, audit, overlapping(prepared.rows))
+            identity = prepared.identity(
+                tiles_identity(source, paths),
+                overwrite=overwrite,
+                checksums=checksums,
+                absent_chunks=absent_chunks,
+                shares=shares,
+                audit=audit,
+            )
+            job = StitchJob(assembly, prepared.target, prepared.storage, identity, overwrite, resume, checksums)
+            work = partial(run, job, progress) if part is None else partial(run_share, job, part, progress)
+            result = _run(job, work, written, only_check=only_check, dry_run=dry_run)
+            if missing_output is not None and written is None and not dry_run:
+                nothing = f"nothing is to be run again: {missing_output} is not written"
+                result = result.model_copy(update={"notes": (*result.notes, nothing)})
+            return result
+        finally:
+            source.close()
 
 
 def _run(

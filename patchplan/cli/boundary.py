@@ -55,7 +55,8 @@ def fail(message: str, word: str = "error", code: int = BAD_INPUT, notes: Sequen
     """Say what is wrong, one line per problem, and leave with an exit code."""
     for line in message.splitlines():
         typer.secho(f"{word}: ", err=True, fg="red", bold=True, nl=False)
-        typer.echo(line, err=True)
+        # names of files may hold what a terminal obeys
+        typer.echo("".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in line), err=True)
     for note in notes:
         typer.secho("note: ", err=True, fg="cyan", nl=False)
         typer.echo(note, err=True)

@@ -74,6 +74,12 @@ def extract(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing output.", rich_help_panel=RUN)
     ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where the same run was stopped.", rich_help_panel=RUN)
+    ] = False,
+    checksums: Annotated[
+        bool, typer.Option("--checksums", help="Write OUT.sha256 for patchplan verify.", rich_help_panel=RUN)
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be written; write nothing.", rich_help_panel=RUN)
     ] = False,
@@ -107,6 +113,8 @@ def extract(
             memory=memory,
             workers=workers,
             overwrite=overwrite,
+            resume=resume,
+            checksums=checksums,
             dry_run=dry_run,
             progress=progress,
         )

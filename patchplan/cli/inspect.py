@@ -9,11 +9,14 @@ import typer
 from patchplan.cli.boundary import CHECK_FAILED, reported
 from patchplan.cli.progress import progress_bars
 from patchplan.cli.render import say
+from patchplan.cli.values import per_axis
 from patchplan.errors import ConfigError
+from patchplan.pictures.words import MapValue
 
 EXAMPLE = "Example: patchplan inspect plan.parquet --require-partition --require-full-coverage"
 PLAN_SUFFIXES = (".parquet", ".csv", ".json")
-REQUIRE, READING, OUTPUT = "Requirements (exit code 1)", "Reading images (as for plan)", "Output"
+REQUIRE, COST, READING, OUTPUT = "Requirements (exit code 1)", "Cost", "Reading images (as for plan)", "Output"
+PICTURES = "Pictures"
 
 
 @reported
@@ -34,6 +37,34 @@ def inspect(
         float | None,
         typer.Option(metavar="F", help="Fraction (0 to 1) of each image that may be unread.", rich_help_panel=REQUIRE),
     ] = None,
+    require_no_leak: Annotated[
+        bool,
+        typer.Option("--require-no-leak", help="No pixel may be in two splits.", rich_help_panel=REQUIRE),
+    ] = False,
+    context: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Pixels around each patch that its split sees too.", rich_help_panel=REQUIRE),
+    ] = None,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="Tell what reading all patches costs.", rich_help_panel=COST)
+    ] = False,
+    cache: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Decoded chunks that a reader keeps (1GB).", rich_help_panel=COST),
+    ] = None,
+    png: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw maps of visits.", rich_help_panel=PICTURES)
+    ] = None,
+    png_value: Annotated[
+        MapValue | None,
+        typer.Option(help="What a picture pixel shows of those it covers (mean).", rich_help_panel=PICTURES),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page to look around in.", rich_help_panel=PICTURES)
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace these files.", rich_help_panel=PICTURES)
+    ] = False,
     root: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder that paths in the plan start from.")] = None,
     axes: Annotated[
         str | None, typer.Option(metavar="LETTERS", help="Axes, such as ZYX.", rich_help_panel=READING)
@@ -70,14 +101,23 @@ def inspect(
         "require_partition": require_partition,
         "require_full_coverage": require_full_coverage,
         "max_uncovered": max_uncovered,
+        "require_no_leak": require_no_leak,
     }
+    counting: dict[str, Any] = {"root": root, "max_boxes": max_boxes, "context": context, "cost": cost, "cache": cache}
+    pictures: dict[str, Any] = {"png": png, "png_value": png_value, "html": html, "overwrite": overwrite}
     plan = _plan_among(inputs)
     if plan is None:
-        _refuse({**required, "root": root, "max_boxes": max_boxes}, "plans")
+        _refuse({**required, **counting, **pictures}, "plans")
         _inspect_images(inputs, reading, as_json=as_json, quiet=quiet)
     else:
         _refuse(reading, "images")
-        counting = {"root": root} | ({} if max_boxes is None else {"max_boxes": max_boxes})
+        if cache is not None and not cost:
+            raise ConfigError("--cache: allowed with --cost only")
+        if png_value is not None and png is None:
+            raise ConfigError("--png-value: allowed with --png only")
+        counting["context"] = 0 if context is None and require_no_leak else per_axis("context", context)
+        counting |= pictures
+        counting = {name: value for name, value in counting.items() if value is not None}
         _inspect_plan(plan, counting, required, as_json=as_json, quiet=quiet)
 
 
@@ -127,6 +167,7 @@ def _inspect_plan(plan: str, counting: dict[str, Any], required: dict[str, Any],
     check_fraction(required["max_uncovered"])
     with progress_bars(quiet=quiet) as progress:
         result = api.inspect(plan, progress=progress, **counting)
+    failed = failures(result, **required)
     if not quiet:
         for finding in result.findings:
             say(finding, "warning")
@@ -134,7 +175,6 @@ def _inspect_plan(plan: str, counting: dict[str, Any], required: dict[str, Any],
         typer.echo(result.model_dump_json(indent=2))
     elif not quiet:
         show_coverage(result)
-    failed = failures(result, **required)
     for line in failed:
         typer.secho("failed: ", err=True, fg="red", bold=True, nl=False)
         typer.echo(line, err=True)

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from patchplan.cli.render import MAX_IMAGES, WIDE, by, count, end_of, stdout_console, write
+from patchplan.coverage.cost_words import amplified, chunks_word, cost_lines, per_patch_word, split_lines, times
 from patchplan.coverage.result import partition_word, percent
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from patchplan.coverage.result import ImageCoverage, InspectResult, PlacedBox, TotalCoverage
     from patchplan.coverage.sources import ImageReading, ImagesResult
 
@@ -36,7 +39,30 @@ def show_coverage(result: "InspectResult") -> None:
         table.add_row(*(Text(cell) for cell in cells), *_cells(image, wide=wide))
     if len(result.images) > MAX_IMAGES:
         table.add_row(f"... and {len(result.images) - MAX_IMAGES:,} more")
-    write(console, table, _lines(result))
+    write(console, table, [*_lines(result), *([] if result.splits is None else split_lines(result.splits))])
+    if result.total.cost is not None:
+        _show_cost(result, console)
+
+
+def _show_cost(result: "InspectResult", console: "Console") -> None:
+    """Write a line per image on what it costs to read, and what it comes to."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    wide, total = console.width >= WIDE, result.total.cost
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("image", no_wrap=True)
+    for name in (*(["chunks", "per patch"] if wide else []), "read", "loaded", "in Morton order"):
+        table.add_column(name, justify="left" if name == "chunks" else "right", no_wrap=True)
+    for image in result.images[:MAX_IMAGES]:
+        if (cost := image.cost) is not None:
+            cells = [end_of(image.uri, console.width - (90 if wide else 44))]
+            cells += [chunks_word(cost), per_patch_word(cost)] if wide else []
+            cells += [times(cost.pixels_read, cost.pixels), amplified(cost.plan_order), amplified(cost.morton_order)]
+            table.add_row(*map(Text, cells))
+    if total is not None:
+        write(console, table, list(cost_lines(total)))
 
 
 def _cells(found: "ImageCoverage | TotalCoverage", *, wide: bool) -> list[str]:

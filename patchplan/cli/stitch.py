@@ -102,6 +102,16 @@ def stitch(
         str | None,
         typer.Option(metavar="CODEC", help="zstd[:LEVEL], blosc, gzip, zlib, lzw, none.", rich_help_panel=IMAGE),
     ] = None,
+    share: Annotated[
+        str | None,
+        typer.Option(metavar="K/N", help="Write the K-th of N shares of the blocks.", rich_help_panel=JOBS),
+    ] = None,
+    finish: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT", help="Complete OUT when all shares are written; no TILES.", rich_help_panel=JOBS
+        ),
+    ] = None,
     memory: Annotated[
         str, typer.Option(metavar="SIZE", help="Memory beyond the program's own.", rich_help_panel=RUN)
     ] = "2GB",
@@ -109,14 +119,6 @@ def stitch(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing output.", rich_help_panel=RUN)
     ] = False,
-    share: Annotated[
-        str | None,
-        typer.Option(metavar="K/N", help="Write the K-th of N shares of the blocks.", rich_help_panel=JOBS),
-    ] = None,
-    finish: Annotated[
-        Path | None,
-        typer.Option(metavar="OUT", help="Complete and publish OUT when all shares are written.", rich_help_panel=JOBS),
-    ] = None,
     checksums: Annotated[
         bool, typer.Option("--checksums", help="Write OUT.sha256, for verify.", rich_help_panel=RUN)
     ] = False,

@@ -73,7 +73,7 @@ def parse_dtype(dtype: Any) -> np.dtype[Any]:
     """Return a dtype of numbers or bool, in native byte order."""
     try:
         found: np.dtype[Any] = np.dtype(dtype).newbyteorder("=")
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):  # NumPy reads names as a small language
         found = np.dtype("V")
     if found.kind not in "biufc":
         raise ConfigError(f"--dtype: found {dtype!r}; allowed: a NumPy name of numbers, such as uint8 or float32")

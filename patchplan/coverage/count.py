@@ -162,6 +162,15 @@ def _count_block(boxes: Boxes, axes: Sequence[CellAxis], tally: Tally) -> None:
     tally.counted(prod(int(e[-1]) - int(e[0]) for e in edges))
 
 
+def cell_counts(boxes: Boxes, axes: Sequence[CellAxis]) -> Counts:
+    """Return how many boxes cover each cell."""
+    counts = _differences(boxes, axes)
+    for axis in range(len(axes) - 1):
+        _accumulate(counts, axis)
+    np.cumsum(counts, axis=-1, out=counts)
+    return counts[tuple(slice(len(axis)) for axis in axes)]
+
+
 def _differences(boxes: Boxes, axes: Sequence[CellAxis]) -> Counts:
     """Scatter the corners: with one entry more per axis than there are cells, every stop has a place."""
     shape = tuple(len(axis) + 1 for axis in axes)

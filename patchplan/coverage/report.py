@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
+from patchplan.coverage.cost_report import plan_cost
+from patchplan.coverage.cost_result import Splits
 from patchplan.coverage.grids import count_grid
 from patchplan.coverage.images import ImageCount, PlacedSpan, SampleCount
 from patchplan.coverage.result import (
@@ -19,6 +21,7 @@ from patchplan.coverage.result import (
     Visits,
 )
 from patchplan.coverage.rows import PlanRows, Progress
+from patchplan.coverage.splits import TooManySplitsError, has_splits, plan_splits
 from patchplan.coverage.survey import Survey, survey
 from patchplan.coverage.tables import count_rows
 from patchplan.coverage.visits import Histogram, add, summarise
@@ -28,25 +31,54 @@ MAX_BOXES = 20
 
 
 def inspect_plan(
-    plan: Plan, most: int = MAX_BOXES, progress: Progress | None = None, findings: Sequence[str] = ()
+    plan: Plan,
+    most: int = MAX_BOXES,
+    progress: Progress | None = None,
+    findings: Sequence[str] = (),
+    *,
+    cache: int | None = None,
+    context: Sequence[int] | None = None,
 ) -> InspectResult:
-    """Return what a plan covers.
+    """Return what a plan covers; with a `cache` of so many bytes, also what it costs to read.
 
     A plan without rows is its grid, so that counts per axis and their product are all. Stored rows may have
     been edited, filtered or reordered, and to compare them with the grid costs as much as to count them: a
-    grid's rows make few cells. So where there are rows, they are counted.
+    grid's rows make few cells. So where there are rows, they are counted. Splits are told with a `context`: pixels
+    per axis, maybe 0.
     """
     grid = None if plan.header.rows else count_grid(plan.patching, most)
     if grid is not None:
         nothing = Survey([], [[] for _ in plan.images], [0] * len(plan.images))
-        return _result(plan, "grid", grid.read, grid.kept, nothing, findings)
+        result = _result(plan, "grid", grid.read, grid.kept, nothing, findings)
+        return result if cache is None else _with_cost(result, PlanRows(plan, progress), grid.read, cache, progress)
     rows = PlanRows(plan, progress)
     found = survey(rows, most)
     tiles = plan.header.tiles
     counted = _counting(plan, progress)
     read = count_rows(rows, most, kept=False, counted=counted)
     kept = count_rows(rows, most, kept=True, counted=counted) if tiles else None
-    return _result(plan, "rows", read, kept, found, findings)
+    splits, more = _splits(rows, context, most)
+    result = _result(plan, "rows", read, kept, found, [*findings, *more]).model_copy(update={"splits": splits})
+    return result if cache is None else _with_cost(result, rows, read, cache, progress)
+
+
+def _splits(rows: PlanRows, context: Sequence[int] | None, most: int) -> tuple[Splits | None, list[str]]:
+    """Return what splits share, or why that is not told."""
+    if context is None or not has_splits(rows):
+        return None, []
+    try:
+        return plan_splits(rows, context, most), []
+    except TooManySplitsError as error:
+        return None, [str(error)]
+
+
+def _with_cost(
+    result: InspectResult, rows: PlanRows, read: Sequence[ImageCount], cache: int, progress: Progress | None
+) -> InspectResult:
+    costs, all_costs = plan_cost(rows, read, cache, progress)
+    images = (image.model_copy(update={"cost": one}) for image, one in zip(result.images, costs, strict=True))
+    total = result.total.model_copy(update={"cost": all_costs})
+    return result.model_copy(update={"images": tuple(images), "total": total})
 
 
 def _counting(plan: Plan, progress: Progress | None) -> Callable[[int], None] | None:

@@ -16,6 +16,7 @@ def failures(
     require_partition: bool = False,
     require_full_coverage: bool = False,
     max_uncovered: float | None = None,
+    require_no_leak: bool = False,
 ) -> list[str]:
     """Return what fails: what, found, required.
 
@@ -27,11 +28,13 @@ def failures(
         Every pixel must be read.
     max_uncovered : float, optional
         Of every image at most this fraction, 0 to 1, may be left out.
+    require_no_leak : bool
+        No pixel may be in two splits, their context counted in.
 
     Raises
     ------
     ConfigError
-        If the fraction is none.
+        If the fraction is none, or the plan has no splits that could leak.
     """
     check_fraction(max_uncovered)
     failed = list(_partition(result)) if require_partition else []
@@ -39,6 +42,8 @@ def failures(
         failed += _shortened(list(_uncovered(result, 0.0, "0 % (--require-full-coverage)")))
     if max_uncovered is not None:
         failed += _shortened(list(_uncovered(result, max_uncovered, f"at most {max_uncovered} (--max-uncovered)")))
+    if require_no_leak:
+        failed += _shortened(list(_leaks(result)), "leak", "pairs of splits")
     return failed
 
 
@@ -75,6 +80,19 @@ def _first(boxes: tuple[PlacedBox, ...]) -> str:
     return f", first at {boxes[0]}" if boxes else ""
 
 
-def _shortened(lines: list[str]) -> list[str]:
+def _leaks(result: InspectResult) -> Iterator[str]:
+    if result.splits is None:
+        raise ConfigError(
+            f"--require-no-leak: found no splits to compare in {result.plan}; "
+            "allowed: a plan with a column split of at most 16 names"
+        )
+    required = "required: none (--require-no-leak)"
+    for leak in result.splits.leaks:
+        fold = "" if leak.fold is None else f" of fold {leak.fold}"
+        pair = " and ".join(leak.splits)
+        yield f"leak: found {leak.pixels:,} pixels in {pair}{fold}{_first(leak.boxes)}; {required}"
+
+
+def _shortened(lines: list[str], what: str = "coverage", several: str = "images") -> list[str]:
     more = len(lines) - MAX_NAMED
-    return [*lines[:MAX_NAMED], f"coverage: and {more:,} more images"] if more > 0 else lines
+    return [*lines[:MAX_NAMED], f"{what}: and {more:,} more {several}"] if more > 0 else lines

@@ -2,37 +2,29 @@
 
 from html import escape
 
-from pydantic import BaseModel, ConfigDict
+from patchplan.coverage.boxes import Box, Frozen, PlacedBox
+from patchplan.coverage.cost_result import ImageCost, Splits, TotalCost
+from patchplan.coverage.cost_words import cost_lines, split_lines
+
+__all__ = [
+    "Box",
+    "Coverage",
+    "Frozen",
+    "ImageCoverage",
+    "InspectResult",
+    "Partition",
+    "PlacedBox",
+    "SampleCoverage",
+    "SampleVisits",
+    "TotalCoverage",
+    "TotalPartition",
+    "Visits",
+    "partition_word",
+    "percent",
+]
 
 HTML_IMAGES = 50
 """Images that a notebook shows."""
-
-
-class Frozen(BaseModel):
-    """Base of all results."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-class Box(Frozen):
-    """Pixels [start, stop) of a sample, (Z)YX."""
-
-    sample_idx: int
-    start: tuple[int, ...]
-    stop: tuple[int, ...]
-
-    def __str__(self) -> str:
-        spans = ", ".join(f"{a}:{b}" for a, b in zip(self.start, self.stop, strict=True))
-        return f"sample {self.sample_idx} [{spans}]"
-
-
-class PlacedBox(Box):
-    """The same, and the image."""
-
-    data_idx: int
-
-    def __str__(self) -> str:
-        return f"image {self.data_idx} {super().__str__()}"
 
 
 class SampleVisits(Frozen):
@@ -107,13 +99,15 @@ class Named(Frozen):
 class ImageCoverage(Coverage, Named):
     """What is read of one image.
 
-    `uncovered` are the first boxes that are not; `samples` are the first 100 of `n_samples`.
+    `uncovered` are the first boxes that are not; `samples` are the first 100 of `n_samples`. `cost` is null
+    unless it is asked for.
     """
 
     n_samples: int
     uncovered: tuple[Box, ...]
     partition: Partition | None
     samples: tuple[SampleCoverage, ...]
+    cost: ImageCost | None = None
 
 
 class TotalCoverage(Coverage):
@@ -122,13 +116,15 @@ class TotalCoverage(Coverage):
     n_images: int
     uncovered: tuple[PlacedBox, ...]
     partition: TotalPartition | None
+    cost: TotalCost | None = None
 
 
 class InspectResult(Frozen):
     """What a plan covers, exactly.
 
     `counted` says how: "grid" in closed form, from the header, or "rows". `findings` are other things that
-    are not as they should be, one line each. A `partition` is null unless the patches are tiles.
+    are not as they should be, one line each. A `partition` is null unless the patches are tiles, `splits` unless
+    the plan has a column `split`.
     """
 
     plan: str
@@ -137,6 +133,7 @@ class InspectResult(Frozen):
     counted: str
     images: tuple[ImageCoverage, ...]
     total: TotalCoverage
+    splits: Splits | None = None
     findings: tuple[str, ...]
 
     def _repr_html_(self) -> str:
@@ -147,7 +144,9 @@ class InspectResult(Frozen):
             body += f'<tr><td></td><td colspan="6">... and {more:,} more</td></tr>'
         head = ("", "image", "patches", "visits", "mean ± std", "uncovered", "partition")
         titles = "".join(f"<th>{title}</th>" for title in head)
-        notes = "".join(f"<li>{escape(finding)}</li>" for finding in self.findings)
+        said = [] if self.total.cost is None else list(cost_lines(self.total.cost))
+        said += [] if self.splits is None else list(split_lines(self.splits))
+        notes = "".join(f"<li>{escape(line)}</li>" for line in (*said, *self.findings))
         caption = f"{escape(self.plan)}: {escape(self.strategy)}"
         return (
             f"<table><caption>{caption}</caption><thead><tr>{titles}</tr></thead>"

@@ -1,37 +1,22 @@
-"""Extracting: decide what goes where, then read, cut and write batch by batch."""
+"""Extracting: decide what goes where, then write it."""
 
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from patchplan.extracting.batches import Batch, batches
 from patchplan.extracting.content import Content, survey
 from patchplan.extracting.cutting import Cutter
+from patchplan.extracting.identity import CHECKSUMS, identity_of, uuid_of
 from patchplan.extracting.limits import workers_within
 from patchplan.extracting.result import ExtractResult
 from patchplan.extracting.sources import Sources
 from patchplan.extracting.target import Target
+from patchplan.extracting.writing import Running, is_finished, write
 from patchplan.images.padding import PadMode
+from patchplan.journal import OVERWRITE
 from patchplan.plans.epoch import EpochRows
 from patchplan.tiles.protocol import TileForm
-from patchplan.tiles.writing.writer import TileWriter
-
-Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class Running:
-    """How to go about it: `memory` in bytes, threads, and whether to write and to replace."""
-
-    memory: int
-    workers: int
-    overwrite: bool
-    dry_run: bool
-    progress: Progress | None = None
 
 
 def extract_rows(
@@ -51,14 +36,19 @@ def extract_rows(
     content = survey(rows, sources.form, sources.uris)
     if target is not None:
         target.check_forms(content)
+        uuid, images = uuid_of(content, sources, target, pad_mode), map(sources.paths.__getitem__, content.images)
+        going_on = running.goes_on_with(target.path)
+        if going_on and is_finished(content, target, uuid, images, checksums=running.checksums):
+            done = f"{target.path} is there already, of this plan and these options: nothing is left to do"
+            return _result(content, target, running, notes=(done,))
     sources.open(content.images, running.progress)
     used = [sources[data_idx] for data_idx in content.images]
     notes = sources.notes(content.images)
     workers = workers_within(running.memory, running.workers, content, used)
     if target is not None and not running.dry_run:
-        with target.writer(content, threads=workers, overwrite=running.overwrite) as writer:
-            _write(content, Cutter(sources, pad_mode), writer, workers, running.progress)
-            sources.check_unchanged(content.images)
+        more = {OVERWRITE: running.overwrite, CHECKSUMS: running.checksums}
+        identity = identity_of(content, sources, target, pad_mode, **more)
+        write(content, Cutter(sources, pad_mode), target, identity, replace(running, workers=workers))
     return _result(content, target, running, notes=tuple(notes))
 
 
@@ -79,32 +69,6 @@ def extract_empty(
         if not running.dry_run:
             target.create_empty(content, overwrite=running.overwrite)
     return _result(content, target, running, empty=True)
-
-
-def _write(content: Content, cutter: Cutter, writer: TileWriter, workers: int, progress: Progress | None) -> None:
-    """Cut and write all batches, each in a thread; stop at the first that fails."""
-
-    def one(batch: Batch) -> int:
-        writer.write(batch.start, batch.index, cutter.cut(batch.specs))
-        return batch.start + len(batch.index)
-
-    def wait(future: "Future[int]") -> None:
-        done = future.result()
-        if progress is not None:
-            progress("patches", done, content.n)
-
-    waiting: deque[Future[int]] = deque()
-    with ThreadPoolExecutor(workers, "patchplan-extract") as pool:
-        try:
-            for batch in batches(content.rows, content.batch_rows, cutter.sources.kind_of):
-                waiting.append(pool.submit(one, batch))
-                if len(waiting) > workers:
-                    wait(waiting.popleft())
-            while waiting:
-                wait(waiting.popleft())
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _result(

@@ -40,7 +40,8 @@ class Sources:
         self, plan: Plan, given: Sequence[ImageSource] | None = None, channels: Sequence[int] | None = None
     ) -> None:
         self._plan = plan
-        self._given = given is not None
+        self.given = given is not None
+        """Whether they are others than the plan's."""
         self._opened = {} if given is None else dict(enumerate(_fitting(plan, given)))
         self.channels = None if channels is None else tuple(channels)
         described = plan.images if given is None else given
@@ -60,7 +61,7 @@ class Sources:
     def paths(self) -> list[Path]:
         """Where the images are."""
         plan = self._plan
-        return [Path(uri) for uri in self.uris] if self._given else list(map(plan.image_path, range(len(plan.images))))
+        return [Path(uri) for uri in self.uris] if self.given else list(map(plan.image_path, range(len(plan.images))))
 
     def _check_channels(self, data_idx: int, n_channels: int, channels: Sequence[int]) -> None:
         wrong = [channel for channel in channels if not 0 <= channel < n_channels]
@@ -90,7 +91,7 @@ class Sources:
 
     def open(self, images: Sequence[int], progress: Callable[[str, int, int], None] | None = None) -> None:
         """Open images now, so that one that is missing is noticed before work begins."""
-        for done, data_idx in enumerate([] if self._given else images, start=1):
+        for done, data_idx in enumerate([] if self.given else images, start=1):
             _ = self[data_idx]
             if progress is not None:
                 progress("images", done, len(images))
@@ -121,7 +122,7 @@ class Sources:
     def changed(self, images: Iterable[int]) -> list[str]:
         """Return a note if a plan's own images have changed since it was made."""
         planned = self._plan.images
-        changed = [i for i in images if not self._given and self[i].info.fingerprint != planned[i].fingerprint]
+        changed = [i for i in images if not self.given and self[i].info.fingerprint != planned[i].fingerprint]
         if not changed:
             return []
         named = ", ".join(map(self.name, changed[:MAX_NAMED]))

@@ -1,7 +1,7 @@
 """Where patches go: what an output's name says, and what must not be harmed."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,10 +13,10 @@ from patchplan.extracting.content import Content
 from patchplan.extracting.result import Kind
 from patchplan.extracting.words import FileFormat
 from patchplan.images.paths import is_zarr_folder
-from patchplan.publish import check_folder, check_free, published, published_folder
-from patchplan.tiles.writing.array import ArrayWriter
+from patchplan.publish import Growth, check_folder, check_free, growing
+from patchplan.tiles.writing.array import ArrayWriter, is_begun
 from patchplan.tiles.writing.folder import FolderWriter, folder_files
-from patchplan.tiles.writing.stack import StackWriter, create_empty_stack, stack_files
+from patchplan.tiles.writing.stack import StackWriter, create_empty_stack, is_stack_of, stack_files
 from patchplan.tiles.writing.writer import TileWriter
 
 DTYPES = frozenset(
@@ -52,12 +52,20 @@ class Target:
             raise ConfigError(f"--format {file_format}: allowed for a folder; {output} is none, by its suffix")
         return cls(output, "stack", "zarr") if suffix == ".zarr" else cls(output, "array", "npy")
 
-    def check_free(self, inputs: Iterable[Path], *, overwrite: bool) -> None:
-        """Raise OutputError unless the name is free and harms no input."""
-        if self.kind == "array":
-            check_free(self.path, overwrite=overwrite)
-        else:
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder."""
+        return self.kind != "array"
+
+    def check_free(self, *, overwrite: bool) -> None:
+        """Raise OutputError unless the name is free."""
+        if self.is_folder:
             check_folder(self.path, overwrite=overwrite, ours=self._ours)
+        else:
+            check_free(self.path, overwrite=overwrite)
+
+    def check_harmless(self, inputs: Iterable[Path]) -> None:
+        """Raise OutputError if an input would be lost."""
         here = self.path.resolve()
         for given in inputs:
             there = given.resolve()
@@ -83,29 +91,38 @@ class Target:
             "Extract into a folder instead: -o DIR"
         )
 
-    @contextmanager
-    def writer(self, content: Content, *, threads: int, overwrite: bool) -> Iterator[TileWriter]:
-        """Yield a writer of what takes its place when the block ends well."""
-        writer: TileWriter
+    def growing(self, *, overwrite: bool, resume: bool = False) -> AbstractContextManager[Growth]:
+        """Grow what takes its place when the block ends well."""
+        return growing(self.path, folder=self.is_folder, overwrite=overwrite, ours=self._ours, resume=resume)
+
+    def writer(self, place: Path, content: Content, uuid: str, threads: int) -> TileWriter:
+        """Begin to write where the output grows, or go on with what is there; `uuid` is of plan and options."""
         if self.kind == "array":
-            with published([self.path], overwrite=overwrite) as partials:
-                writer = ArrayWriter(partials[0], content.n, content.only_form)
-                with closing(writer):
-                    yield writer
-            return
-        with published_folder(self.path, overwrite=overwrite, ours=self._ours) as folder:
-            if self.kind == "folder":
-                writer = FolderWriter(folder, content.largest_index, self.format)
-            else:
-                about, rows = _about(content), content.batch_rows
-                writer = StackWriter(folder, content.n, content.only_form, rows=rows, threads=threads, **about)
-            with closing(writer):
-                yield writer
+            return ArrayWriter(place, content.n, content.only_form)
+        place.mkdir(exist_ok=True)
+        if self.kind == "folder":
+            return FolderWriter(place, content.largest_index, self.format)
+        rows = content.batch_rows
+        return StackWriter(
+            place, content.n, content.only_form, rows=rows, uuid=uuid, threads=threads, **_about(content)
+        )
+
+    def is_begun(self, place: Path, content: Content) -> bool:
+        """Tell whether what a stopped run noted can be there still, where no file tells of it."""
+        return self.kind != "array" or is_begun(place, content.n, content.only_form)
+
+    def is_complete(self, content: Content, uuid: str) -> bool:
+        """Tell whether a stack stands under the name that plan and options give; other kinds do not tell."""
+        if self.kind != "stack" or not self.path.is_dir():
+            return False
+        rows = content.batch_rows
+        return is_stack_of(self.path, content.n, content.only_form, rows=rows, uuid=uuid, **_about(content))
 
     def create_empty(self, content: Content, *, overwrite: bool) -> None:
         """Create a stack without rows."""
-        with published_folder(self.path, overwrite=overwrite, ours=self._ours) as folder:
-            create_empty_stack(folder, content.n, content.only_form, **_about(content))
+        with self.growing(overwrite=overwrite) as growth:
+            growth.place.mkdir()
+            create_empty_stack(growth.place, content.n, content.only_form, **_about(content))
 
     def _ours(self, name: str) -> bool:
         return stack_files(name) if self.kind == "stack" else folder_files(name)

@@ -25,6 +25,9 @@ _SYSTEM_ERRORS: dict[type[BaseException], str] = {
 _BUGS = frozenset({SyntaxError, IndentationError, NameError, ImportError, ModuleNotFoundError})
 """Of these types exactly (not of their subclasses, which libraries raise) are bugs, which keep their traceback."""
 
+_NO_MODULES = ("<unknown>", "<string>")
+"""Where Python finds a SyntaxError in text that a library parsed, such as the header of a .npy file."""
+
 
 class RefusedError(ImageError):
     """An image we do not read, said without the file's name: the boundary adds it."""
@@ -75,6 +78,6 @@ def naming(uri: str | os.PathLike[str], doing: str = "cannot be opened", broken:
     except PatchplanError:
         raise
     except Exception as error:
-        if type(error) in _BUGS:
+        if type(error) in _BUGS and getattr(error, "filename", None) not in _NO_MODULES:
             raise
         raise ImageError(f"{one_line(str(uri), 1000)}: {describe(error, doing, broken)}") from error

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from patchplan.images.boundary import RefusedError
+from patchplan.images.boundary import RefusedError, one_line
 from patchplan.images.info import ImageInfo, Options
 from patchplan.images.layout import Box, parse_override
 from patchplan.images.paths import HEAD_BYTES, Seen, Stamp, absolute, fingerprint, is_touched, look
@@ -61,7 +61,8 @@ def examine(seen: Seen, options: Options) -> Examined:
     if dtype.hasobject:
         raise RefusedError("holds pickled Python objects, which are never loaded")
     if dtype.kind not in "biufc":
-        raise RefusedError(f"dtype {dtype} is no pixel type; allowed are bool, integers, floats and complex")
+        shown = one_line(str(dtype))
+        raise RefusedError(f"dtype {shown} is no pixel type; allowed are bool, integers, floats and complex")
     if any(n < 0 for n in shape):
         raise RefusedError(f"is broken: shape {shape} has a negative size")
     size, path = seen.size, str(seen.path)

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
+from uuid import UUID, uuid5
 
 from patchplan.errors import OutputError
 from patchplan.publish.locks import flush_folder
 
 FORMAT_VERSION = 1
+
+_NAMESPACE = UUID("8e0f6d0a-3a51-5c1e-9d1c-5b2f6a7d4c90")
 
 Facts = Mapping[str, Any]
 
@@ -29,6 +32,11 @@ class Identity:
 
     facts: Facts
     more: Facts
+
+    @property
+    def uuid(self) -> str:
+        """A UUID of the facts."""
+        return str(uuid5(_NAMESPACE, _canonical(self.facts).decode()))
 
     @property
     def number(self) -> int:
@@ -78,6 +86,8 @@ def read_identity(path: Path) -> Identity:
         If it is damaged, or of another version.
     """
     try:
+        if not path.is_file():  # opening a pipe would wait for ever
+            raise OutputError(f"{path}: is no file, and should tell what the run was; use --overwrite to begin anew")
         document = json.loads(path.read_bytes())
         seal = document.pop("sha256")
         version = document["version"]

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from patchplan.journal.identity import Facts, Identity, check_same, read_identity, write_identity
-from patchplan.journal.reading import read_journal
+from patchplan.journal.reading import is_complete, read_journal
 from patchplan.journal.records import RECORD, Kind, Records
+from patchplan.journal.stamps import stamp
 from patchplan.journal.writing import Journal
 from patchplan.publish.growth import JOURNAL, RUN, Growth
 
@@ -20,6 +21,9 @@ Usable = Callable[[Records], Records]
 
 OVERWRITE = "overwrite"
 """In what a run tells beside its facts: whether it may replace an output, so that it need not be said again."""
+
+REPLACED = "replaced"
+"""The stamp of the output that it was to replace."""
 
 
 @dataclass(frozen=True)
@@ -97,13 +101,20 @@ def recorded(
         journal.close()
 
 
+def is_published(growth: Growth, run: int) -> bool:
+    """Tell whether a run was stopped when its output had its name already."""
+    return not growth.place.exists() and growth.path.exists() and is_complete(growth.partial / JOURNAL, run)
+
+
 def settle(growth: Growth, identity: Identity, check_more: CheckMore, *, shared: bool) -> Facts:
     """Write what the run is, or compare it with what it was; return what the first run told beside the facts."""
-    path = growth.partial / RUN
-    if not path.exists() and write_identity(path, identity, only_first=shared):
-        return identity.more
+    path, there = growth.partial / RUN, stamp([growth.path])
+    named = Identity(identity.facts, {**identity.more, REPLACED: there})
+    if not path.exists() and write_identity(path, named, only_first=shared):
+        return named.more
     found = read_identity(path)
     check_same(found.facts, identity.facts, growth.partial)
     check_more(found.more, identity.more, growth.partial)
-    growth.overwrite |= found.more.get(OVERWRITE) is True
+    # it may replace what it was told to replace, and nothing that came since
+    growth.overwrite |= found.more.get(OVERWRITE) is True and found.more.get(REPLACED) == there
     return found.more

@@ -1,5 +1,6 @@
 """Whether files are still those that were written."""
 
+import os
 import struct
 from collections.abc import Iterable
 from hashlib import blake2b
@@ -14,12 +15,11 @@ def stamp(paths: Iterable[Path | str]) -> int:
 
     Bytes are not read. Call it when the files are closed and have their names.
     """
-    told = blake2b(digest_size=8)
+    told: list[int] = []
     for path in paths:
         try:
-            found = Path(path).stat()
-            size, time = found.st_size, found.st_mtime_ns
+            found = os.stat(path)  # noqa: PTH116 - a Path per file takes longer than asking for it
+            told += (found.st_size, found.st_mtime_ns)
         except (FileNotFoundError, NotADirectoryError):
-            size, time = _ABSENT
-        told.update(struct.pack("<qq", size, time))
-    return int.from_bytes(told.digest(), "little")
+            told += _ABSENT
+    return int.from_bytes(blake2b(struct.pack(f"<{len(told)}q", *told), digest_size=8).digest(), "little")

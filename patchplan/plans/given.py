@@ -12,6 +12,9 @@ from patchplan.plans.plan import open_plan
 from patchplan.plans.tables.columns import CARRIED, check_filled, schema_of, to_specs
 from patchplan.plans.tables.rows import open_rows
 
+MAX_ROWS = 1 << 25
+"""Rows of a table that is given, which take 2 to 4 GB; a plan without rows may have any number."""
+
 
 class Given(NamedTuple):
     """Patches in the order of a table, and the columns that go with them: `index`, `split`, `weight`, ..."""
@@ -29,8 +32,12 @@ def read_given(path: Path) -> Given:
         If it is missing, damaged, or lacks a column; a missing `index` is no harm.
     """
     rows = open_rows(path)
-    if rows.header is not None:
-        table = open_plan(path).table()
+    plan = None if rows.header is None else open_plan(path)
+    n_rows = rows.n_rows if plan is None else plan.n_rows
+    if n_rows > MAX_ROWS:
+        raise PlanError(f"{path}: {n_rows:,} rows are too many to be held in memory; allowed are {MAX_ROWS:,}")
+    if plan is not None:
+        table = plan.table()
     elif not rows.n_rows:
         raise PlanError(f"{path}: the table has no rows")
     else:

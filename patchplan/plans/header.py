@@ -1,12 +1,18 @@
 """The header of a plan: everything but the rows, as JSON."""
 
+import math
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from patchplan.core.axes import SPATIAL
 from patchplan.core.shapes import MAX_SIZE
-from patchplan.errors import PlanError
+from patchplan.errors import PatchplanError, PlanError
+from patchplan.images.boundary import one_line
+from patchplan.images.layout import resolve
 
 SCHEMA_VERSION = 1
 FOLLOW_FROM_HEADER = ("sequential", "tiled", "whole")
@@ -95,16 +101,54 @@ def parse_header(text: str | bytes, source: str) -> Header:
         If it is no JSON, of another schema version, or has a wrong key or value.
     """
     try:
-        return Header.model_validate_json(text)
+        header = Header.model_validate_json(text)
     except ValidationError as error:
         problem = error.errors()[0]
-        place = ".".join(str(part) for part in problem["loc"])
+        place = one_line(".".join(str(part) for part in problem["loc"]))
         if place == "schema_version":
-            found = "none" if problem["type"] == "missing" else repr(problem["input"])
+            found = "none" if problem["type"] == "missing" else one_line(repr(problem["input"]))
             raise PlanError(
                 f"{source}: schema version {found} is not supported by patchplan "
                 f"{version('patchplan')}; allowed: {SCHEMA_VERSION}. Update patchplan, or plan again"
             ) from None
-        message = problem["msg"].removeprefix("Value error, ")
+        message = one_line(problem["msg"].removeprefix("Value error, "))
         where = f"{place}: " if place else ""
         raise PlanError(f"{source}: the header is damaged: {where}{message}") from None
+    for image in header.images:
+        wrong = _contradiction(image, header.ndim, z_as_samples=bool(header.config.get("z_as_samples")))
+        if wrong is not None:
+            raise PlanError(f"{source}: the header is damaged: images.{image.data_idx}: {one_line(wrong)}")
+    return header
+
+
+def _contradiction(image: ImageRecord, ndim: int, *, z_as_samples: bool) -> str | None:
+    """Return what no image that was opened can have."""
+    if not _is_number(image.dtype):
+        return f"dtype {image.dtype!r} is no type of pixels"
+    size = image.pixel_size
+    if size is not None and (
+        len(size) != sum(letter in image.axes for letter in SPATIAL) or not all(0 < n < math.inf for n in size)
+    ):
+        return f"pixel_size {size} does not fit the axes {image.axes}"
+    try:
+        found = _data_shape(image.axes, image.shape, ndim, z_as_samples)
+    except PatchplanError as error:
+        return str(error)
+    if found != image.data_shape:
+        return f"axes {image.axes} and shape {image.shape} give data shape {found}, not {image.data_shape}"
+    return None
+
+
+@lru_cache(maxsize=256)
+def _data_shape(axes: str, shape: tuple[int, ...], ndim: int, z_as_samples: bool) -> tuple[int, ...]:
+    """Return the data shape; the images of a plan mostly share it."""
+    return resolve(axes, shape, ndim=ndim, z_as_samples=z_as_samples).data_shape
+
+
+@lru_cache(maxsize=64)
+def _is_number(name: str) -> bool:
+    """Return whether a name is that of a dtype of numbers or bool."""
+    try:
+        return np.dtype(name).name == name and np.dtype(name).kind in "biufc"
+    except (TypeError, ValueError, SyntaxError):  # NumPy reads names as a small language
+        return False

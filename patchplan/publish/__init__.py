@@ -2,7 +2,7 @@
 
 from patchplan.publish.clearing import Ours, zarr_files
 from patchplan.publish.files import check_free, published
-from patchplan.publish.growth import Growth, check_folder, growing, partial_of
+from patchplan.publish.growth import Growth, check_folder, growing, left_by_others, partial_of
 
 __all__ = [
     "Growth",
@@ -10,6 +10,7 @@ __all__ = [
     "check_folder",
     "check_free",
     "growing",
+    "left_by_others",
     "partial_of",
     "published",
     "zarr_files",

@@ -29,6 +29,14 @@ def manifest_of(output: Path) -> Path:
     return output.with_name(f"{output.name}.sha256")
 
 
+def check_manifest(path: Path) -> None:
+    """Raise OutputError if a file that stands where checksums go holds something else, which would be lost."""
+    with path.open("rb") as file:
+        line = file.readline(_LONGEST).rstrip(b"\r\n")
+    if line and _LINE.fullmatch(line) is None:
+        raise OutputError(f"{path}: is no file of checksums, and would be lost; move it elsewhere")
+
+
 def write_checksums(output: Path, name: str, manifest: Path, *, threads: int, progress: Told | None = None) -> int:
     """Hash all files of a finished output and write their checksums; return how many files there are.
 

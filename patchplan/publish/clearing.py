@@ -32,8 +32,8 @@ def zarr_files(arrays: str) -> Ours:
     return lambda name: pattern.fullmatch(name) is not None
 
 
-def check_ours(folder: Path, ours: Ours) -> None:
-    """Raise OutputError naming a file that replacing a folder would lose."""
+def check_ours(folder: Path, ours: Ours, *, links: bool = False) -> None:
+    """Raise OutputError naming a file that replacing a folder would lose; `links` in place of our files may go."""
     pending = [""]
     while pending:
         below = pending.pop()
@@ -42,7 +42,7 @@ def check_ours(folder: Path, ours: Ours) -> None:
                 name = f"{below}{entry.name}"
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(f"{name}/")
-                elif entry.is_symlink() or not (name == MARKER or ours(name)):
+                elif (entry.is_symlink() and not links) or not (name == MARKER or ours(name)):
                     raise OutputError(
                         f"{folder}: is not replaced, because {name} in it is no part of such an output and would be "
                         "lost; move it elsewhere, or give another name"

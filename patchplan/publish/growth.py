@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from patchplan.errors import OutputError
-from patchplan.publish.checksums import manifest_of
+from patchplan.publish.checksums import check_manifest, manifest_of
 from patchplan.publish.clearing import Ours, check_ours, sweep
 from patchplan.publish.files import check_free, look, reported
 from patchplan.publish.locks import flush_disk, flush_file, flush_folder, lock_file, one_at_a_time, open_folder
@@ -25,6 +25,9 @@ from patchplan.publish.swap import check_way, clear, repair, set_aside, swap
 
 RUN, JOURNAL, CLOSED, SCRATCH, CHECKSUMS = "run.json", "journal", "closed.json", "scratch", "sha256"
 _LOCK = "lock"
+
+MAX_NAME = 230
+"""Bytes of an output's name: systems have 255, and what it is called while it is replaced is longer."""
 _NEW = r"(\.[0-9a-f]{8})?\.new"
 _STATE = re.compile(
     rf"{_LOCK}(-\d+)?|({RUN}|{JOURNAL}(-\d+)?|image-\d+\.json|{CLOSED}|{CHECKSUMS})({_NEW})?|{SCRATCH}(-\d+)?(/.*)?"
@@ -92,8 +95,10 @@ class Growth:
             check_folder(self.path, overwrite=self.overwrite, ours=self._ours)
         else:
             check_free(self.path, overwrite=self.overwrite)
-        if os.path.lexists(manifest_of(self.path)):
-            check_free(manifest_of(self.path), overwrite=self.overwrite)
+        manifest = manifest_of(self.path)
+        if os.path.lexists(manifest):
+            check_free(manifest, overwrite=self.overwrite)
+            check_manifest(manifest)
 
     def flush(self) -> None:
         """Wait until all that was written is on the disk."""
@@ -114,7 +119,7 @@ class Growth:
                 repair(path)
             if os.path.lexists(partial) and (not partial.is_dir() or partial.is_symlink()):
                 raise OutputError(f"{partial}: is in the way; move it elsewhere, or give another name")
-            going_on = (resume or shared) and (partial / RUN).exists()
+            going_on = (resume or shared) and (partial / RUN).is_file()
             if not going_on and not shared:
                 self.check_free()
             partial.mkdir(exist_ok=True)
@@ -129,27 +134,34 @@ class Growth:
             self.keep = True  # what is there is not ours to remove until it is known to be
             self._locks.append(handle)
             self._folder = open_folder(partial)
-            self.resumed = (resume or shared) and (partial / RUN).exists()
-            if not self.resumed and not shared:
-                self._clear(allowed=resume or self.overwrite)
+            self.resumed = going_on
+            if going_on and not shared:  # else others write at the same time, and who finishes looks
+                check_ours(partial, self._is_mine, links=True)
+            elif not going_on and not shared:
+                self._clear(resume=resume)
                 self.keep = False
         clear(path)
 
-    def _clear(self, *, allowed: bool) -> None:
-        """Remove what a stopped run left."""
+    def _clear(self, *, resume: bool) -> None:
+        """Remove what a stopped run left, if it is nothing to go on with or may be replaced."""
         names = [entry.name for entry in self.partial.iterdir() if not re.fullmatch(rf"{_LOCK}(-\d+)?", entry.name)]
         if not names:
             return
-        if not allowed:
+        if not (self.overwrite or resume):
             raise OutputError(
                 f"{self.partial}: is left from a run that was stopped; use --resume to go on with it, or --overwrite "
                 "to begin anew"
             )
-        check_ours(self.partial, self._is_mine)
+        if not self.overwrite and any(name.startswith(JOURNAL) for name in names):
+            raise OutputError(
+                f"{self.partial}: has a journal and no {RUN}, and nobody can tell what the run was; use --overwrite "
+                "to begin anew"
+            )
+        check_ours(self.partial, self._is_mine, links=True)
         # without its first file nobody goes on with what is half removed
         for name in sorted(names, key=lambda name: name != RUN):
             entry = self.partial / name
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
     def _is_mine(self, name: str) -> bool:
         if _STATE.fullmatch(name) or name == self.place.name:
@@ -198,6 +210,17 @@ class Growth:
 
 
 @contextmanager
+def left_by_others(path: Path | None) -> Iterator[None]:
+    """Tell a user who interrupts a run before it has begun what an earlier one has left for it."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if path is not None and not getattr(error, "__notes__", ()) and (partial_of(path) / RUN).exists():
+            error.add_note(f"what was done stays in {partial_of(path)}")
+        raise
+
+
+@contextmanager
 def growing(
     path: Path, *, folder: bool, overwrite: bool, ours: Ours, resume: bool = False, shared: bool = False
 ) -> Iterator[Growth]:
@@ -226,6 +249,8 @@ def growing(
     """
     if path.name in ("", "..") or not look(path)[3]:
         check_folder(path, overwrite=overwrite, ours=ours)
+    if len(os.fsencode(path.name)) > MAX_NAME:
+        raise OutputError(f"{path}: has a name of {len(os.fsencode(path.name))} bytes; allowed are {MAX_NAME}")
     growth = Growth(path, folder=folder, overwrite=overwrite, ours=ours)
     try:
         with reported(path):

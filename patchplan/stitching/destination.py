@@ -39,10 +39,16 @@ class Destination:
 
     def check_free(self) -> None:
         """Raise OutputError unless the outputs may be written under their names."""
-        path = self.target.path
+        self._check(overwrite=self.overwrite)
+
+    def check_possible(self) -> None:
+        """Raise OutputError where the outputs could not get their names even if they may replace others."""
+        self._check(overwrite=True)
+
+    def _check(self, *, overwrite: bool) -> None:
+        path, folder = self.target.path, self.target.is_folder
         if path is not None:
-            folder = self.target.is_folder
-            Growth(path, folder=folder, overwrite=self.overwrite, ours=self.ours()).check_free()
+            Growth(path, folder=folder, overwrite=overwrite, ours=self.ours()).check_free()
 
     @contextmanager
     def scratch(self, place: Path | None, part: int | None = None) -> Iterator[Path]:
@@ -55,6 +61,8 @@ class Destination:
                 yield Path(name)
             return
         folder = place.parent / (SCRATCH if part is None else f"{SCRATCH}-{part}")
+        if folder.is_symlink():
+            folder.unlink()
         shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
         folder.mkdir()
         try:

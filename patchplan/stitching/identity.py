@@ -1,6 +1,7 @@
 """What a stitch is: all that decides its bytes, so that only the same goes on with what a stopped run left."""
 
 from dataclasses import asdict
+from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 
 from patchplan.journal import Identity
 from patchplan.journal.identity import Facts
+from patchplan.plans.epoch import EpochRows
 from patchplan.stitching.audit import Audit, ImageAudit
 from patchplan.stitching.canvases import CanvasOptions
 from patchplan.stitching.options import StitchOptions
@@ -19,11 +21,14 @@ from patchplan.tiles.protocol import TileForm
 TILES, CHECKSUMS, AGAIN, AUDIT = "tiles", "checksums", "again", "audit"
 """What a run tells beside its facts: its tiles, whether it wants checksums, its options, what was found of tiles."""
 
-SHARES = "number of shares"
+_UNSAID = "left to the program"
+
+SHARES, PLAN = "number of shares", "a plan of digest"
+"""Facts that `finish` asks for."""
 
 
 def identity_of(
-    plan: tuple[str, int],
+    rows: EpochRows,
     target: Target,
     options: StitchOptions,
     storage: CanvasOptions,
@@ -32,21 +37,21 @@ def identity_of(
     shares: int | None = None,
     **more: Any,
 ) -> Identity:
-    """Return the facts of a stitch, named as users name them; `plan` is its digest and the epoch.
+    """Return the facts of a stitch, named as users name them; `rows` are those of the plan's epoch.
 
     What is in `more` is told beside them.
 
     Memory and threads are no facts: the bytes do not depend on them.
     """
-    digest, epoch = plan
     facts = {
         "patchplan": version("patchplan"),
         "what is written": f"{target.kind}, several images" if target.several else target.kind,
-        "a plan of digest": digest,
-        "--epoch": epoch,
+        PLAN: rows.plan.digest,
+        "tiles of the plan": _tiles_of(rows),  # those of a subset are tiles of the whole
+        "--epoch": rows.epoch,
         "--blend": options.blend,
         "--reduce": _word(None if options.reduction is None else options.reduction.text),
-        "--dtype": _word(options.dtype),
+        "--dtype": _word(options.dtype, _UNSAID),
         "--scale": _entries(options.scale),
         "--margin": _entries(options.margin),
         "--fill-value": str(options.fill_value),
@@ -56,7 +61,7 @@ def identity_of(
         "--ngff": storage.ngff,
         "--chunks": _entries(storage.chunks),
         "--shards": _entries(storage.shards),
-        "--compression": _word(storage.compression),
+        "--compression": _word(storage.compression, _UNSAID),
         "--levels": storage.levels,
         SHARES: _word(shares),
     }
@@ -66,6 +71,12 @@ def identity_of(
 def check_tiles(found: Facts, now: Facts, where: Path) -> None:
     """Raise OutputError if the tiles are not those of the stopped run."""
     check_unchanged(found[TILES], now[TILES], where)
+
+
+def _tiles_of(rows: EpochRows) -> str:
+    if isinstance(rows.index, range):
+        return f"0 to {rows.n - 1}"
+    return f"{rows.n} of digest {blake2b(rows.index.tobytes(), digest_size=8).hexdigest()}"
 
 
 def again(target: Target, options: StitchOptions, storage: CanvasOptions) -> dict[str, Any]:
@@ -107,9 +118,9 @@ def audit_of(told: dict[str, Any]) -> Audit:
     return Audit(images, grid=told["grid"], missing=np.array(told["missing"], np.int64))
 
 
-def _word(value: Any) -> str:
-    return "none" if value is None else str(value)
+def _word(value: Any, unsaid: str = "none") -> str:
+    return unsaid if value is None else str(value)
 
 
 def _entries(values: Any) -> str:
-    return _word(values) if values is None or isinstance(values, str) else ",".join(map(str, values))
+    return _word(values, _UNSAID) if values is None or isinstance(values, str) else ",".join(map(str, values))

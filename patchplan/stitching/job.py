@@ -1,5 +1,6 @@
 """One stitch from the audited plan to published outputs."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -122,18 +123,24 @@ class StitchJob:
     def there(self, outputs: Sequence[Output]) -> StitchResult:
         """Return what was there already."""
         images = [self.image(one, None) for one in outputs]
-        note = f"{self.target.path} is there already, of this plan and these options: nothing is left to do"
+        note = (
+            f"{self.target.path} is there already, of this plan and these options, and no tile is newer: nothing is "
+            "left to do"
+        )
         return self.result(images, [*self._notes(outputs), note])
 
     def share_done(self, share: Share, left: Sequence[int]) -> StitchResult:
         """Return what one share did; `left` are the numbers of those that are not done."""
-        numbers = f"{len(left)} of {share.parts} shares are left: {some(left)}"
+        note = f"of {share.parts} shares are left: {some(left)}"
         if not left:
-            numbers = (
-                f"all {share.parts} shares are done: patchplan stitch {self.auditor.plan.path} --finish "
-                f"{self.target.path}"
+            command = shlex.join(
+                ["patchplan", "stitch", str(self.auditor.plan.path), "--finish", str(self.target.path)]
             )
-        return self.result([], [numbers]).model_copy(update={"share": str(share), "shares_left": tuple(left)})
+            note = f"all shares are done ({share.parts}); now: {command}"
+        notes = [note]
+        if self.target.path is not None and self.target.path.exists():
+            notes.append(f"{self.target.path} exists: --finish will need --overwrite to replace it")
+        return self.result([], notes).model_copy(update={"share": str(share), "shares_left": tuple(left)})
 
     def done(self, written: Sequence[tuple[Output, int]], arrays: Sequence[NDArray[Any]]) -> StitchResult:
         """Return what was written: outputs with their numbers of pixels that no tile covers."""

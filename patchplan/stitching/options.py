@@ -15,6 +15,8 @@ from patchplan.stitching.frame import OutputKind
 from patchplan.stitching.reduce import Reduction, parse_reduction
 from patchplan.stitching.words import Blend, Ngff
 
+MAX_MARGIN = 1 << 31
+
 PerAxisText = int | str | Fraction | Sequence[int | str | Fraction]
 
 
@@ -38,7 +40,8 @@ class StitchOptions:
         """Return what decides the pixels, in one line: a name for the output that is the same for the same."""
         scale = ",".join(map(str, self.scale))
         reduce = None if self.reduction is None else self.reduction.text
-        return f"{self.blend} {reduce} {self.dtype} {scale} {self.margin} {self.fill_value} {self.labels}"
+        values = f"{self.blend} {reduce} {self.dtype} {scale} {self.margin} {self.fill_value} {self.labels}"
+        return f"{values} {self.allow_missing}"
 
 
 def parse_options(
@@ -138,8 +141,8 @@ def parse_margin(margin: PerAxisText | None, ndim: int) -> tuple[int, ...]:
         found = tuple(int(str(entry)) for entry in entries)
     except ValueError:
         found = (-1,)
-    if any(entry < 0 for entry in found):
-        raise ConfigError(f"--margin: found {margin!r}; allowed: whole numbers from 0")
+    if any(not 0 <= entry <= MAX_MARGIN for entry in found):
+        raise ConfigError(f"--margin: found {margin!r}; allowed: whole numbers from 0 to {MAX_MARGIN}")
     return found
 
 

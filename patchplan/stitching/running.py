@@ -14,16 +14,18 @@ from patchplan.errors import OutputError
 from patchplan.journal import Recording, Records, recorded
 from patchplan.publish import Growth, partial_of
 from patchplan.publish.checksums import manifest_of, write_checksums
+from patchplan.publish.swap import clear
 from patchplan.stitching.canvases import Canvas
 from patchplan.stitching.canvases.finished import is_finished
 from patchplan.stitching.canvases.npy import is_begun
 from patchplan.stitching.canvases.ome_tiff import scratch_of
 from patchplan.stitching.engine import Counted, Progress, Run
-from patchplan.stitching.identity import CHECKSUMS, check_tiles
+from patchplan.stitching.identity import CHECKSUMS, TILES, check_tiles
 from patchplan.stitching.job import Output, StitchJob
 from patchplan.stitching.ledger import ImageLedger, Ledger
 from patchplan.stitching.result import StitchResult
 from patchplan.stitching.shares import Share
+from patchplan.tiles.identity import newer
 
 IMAGES_PER_WORKER = 8
 """Outputs that are open at a time, so that workers have something to do and files stay few."""
@@ -62,6 +64,8 @@ def seal(job: StitchJob, growth: Growth, recording: Recording, ledger: Ledger, p
     """Write checksums where they were asked for, and note that all is done."""
     growth.has_checksums = job.checksums or recording.more.get(CHECKSUMS) is True
     growth.sweep()
+    if not recording.published:
+        growth.checksums.unlink(missing_ok=True)  # a run may have been stopped while it wrote them
     output = growth.place if growth.place.exists() else growth.path  # which has its name already, if it was published
     there = growth.checksums.exists() or manifest_of(growth.path).exists()
     if growth.has_checksums and not (recording.published and there):
@@ -96,18 +100,24 @@ def recorded_run(job: StitchJob, growth: Growth, share: Share | None = None) -> 
 def is_there(job: StitchJob) -> bool:
     """Tell whether the outputs have their names already, and no run was stopped.
 
+    Their UUID tells of plan and options. Tiles are not compared, but none of their files may be newer.
+
     Raises
     ------
     OutputError
-        If checksums are asked for, which they do not have.
+        If tiles are newer, or checksums are asked for, which the outputs do not have.
     """
     path = job.target.path
     if path is None or partial_of(path).exists() or not path.exists():
         return False
+    clear(path)  # a run may have been killed at its very last step
     for data_idx in range(len(job.auditor.plan.images)):
         below = job.destination.path_of(data_idx)
         if below is None or not is_finished(job.target.kind, path / below, job.storage_of(data_idx)):
             return False
+    tiles = newer(job.identity.more[TILES], path)
+    if tiles is not None:
+        raise OutputError(f"{path}: is there already, and {tiles} is newer; use --overwrite to write it anew")
     if job.checksums and not manifest_of(path).exists():
         raise OutputError(f"{path}: is there already, without checksums; use --overwrite to write it anew with them")
     return True

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patchplan.core.specs import IntArray
+from patchplan.images.boundary import RefusedError
+from patchplan.images.zarr.store import is_there
 from patchplan.tiles import npy, tif
 from patchplan.tiles.ahead import ahead
 from patchplan.tiles.places import Places
@@ -28,6 +30,9 @@ _ODD = 255
 """Code of a file whose name follows no pattern; 0 is no file."""
 
 _BATCH_FILES = 64
+
+MAX_FILES = 1 << 24
+"""Tiles of a plan that a folder may be the place of: more files than any folder holds."""
 
 
 class Names:
@@ -81,6 +86,11 @@ class FolderTiles(Reading):
     """
 
     def __init__(self, path: Path, places: Places, ndim: int, threads: int) -> None:
+        if places.n > MAX_FILES:
+            raise RefusedError(
+                f"is a folder, and the plan has {places.n:,} tiles; allowed with a file per tile are {MAX_FILES:,}. "
+                "Use a Zarr stack"
+            )
         self.index = places.index
         self.uris = (str(path),)
         self.unplanned = 0
@@ -99,7 +109,7 @@ class FolderTiles(Reading):
         again: set[int] = set()
         others = 0
         with os.scandir(self._folder) as entries:
-            names = (e.name for e in entries if not e.name.startswith(".") and e.is_file())
+            names = (e.name for e in entries if not e.name.startswith(".") and is_there(e))
             while piece := list(islice(names, PIECE)):
                 parts = [(name, found.group(2)) for name in piece if (found := _NAME.fullmatch(name))]
                 others += len(piece) - len(parts)

@@ -13,7 +13,8 @@ from patchplan.errors import OutputError, TilesError
 def identity(paths: Sequence[Path]) -> list[dict[str, Any]]:
     """Return what tells places of tiles from others, as JSON; no tile is read.
 
-    Each entry has `path`, the number of `files`, the latest time of change, and a `digest` of all.
+    Each entry has `path`, the number of `files`, the `latest` time in ns at which one was written, that at which
+    one was `moved` or written, and a `digest` of names, sizes and times of writing.
 
     Raises
     ------
@@ -24,24 +25,38 @@ def identity(paths: Sequence[Path]) -> list[dict[str, Any]]:
 
 
 def _identity(path: Path) -> dict[str, Any]:
-    told, files, latest = blake2b(digest_size=16), 0, 0
+    told, files, latest, moved = blake2b(digest_size=16), 0, 0, 0
     try:
-        for name, size, time in _files(path):
-            told.update(os.fsencode(name) + struct.pack("<xqq", size, time))
-            files, latest = files + 1, max(latest, time)
+        for name, found in _files(path):
+            told.update(os.fsencode(name) + struct.pack("<xqq", found.st_size, found.st_mtime_ns))
+            files, latest, moved = files + 1, max(latest, found.st_mtime_ns), max(moved, found.st_ctime_ns)
     except OSError as error:
         raise TilesError(f"{path}: cannot be read: {error.strerror or error}") from None
-    return {"path": str(path), "files": files, "latest": latest, "digest": told.hexdigest()}
+    return {"path": str(path), "files": files, "latest": latest, "moved": moved, "digest": told.hexdigest()}
+
+
+def newer(tiles: Sequence[dict[str, Any]], output: Path) -> str | None:
+    """Return a place of tiles of which a file was written or moved later than an output, if there is one."""
+    written = output.stat().st_mtime_ns
+    return next((place["path"] for place in tiles if place.get("moved", 0) > written), None)
 
 
 def check_unchanged(found: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]], where: Path) -> None:
     """Raise OutputError naming what differs: `found` are the tiles of the run in `where` that was stopped."""
     again = "nobody goes on with other tiles: begin anew, with --overwrite, or with --share by removing this folder"
+    before, after = ([_digest(place) for place in places] for places in (found, now))
+    if before != after and sorted(before) == sorted(after):
+        order = ", ".join(str(place.get("path")) for place in found)
+        raise OutputError(f"{where}: was begun with the same TILES in another order, {order}; {again}")
     if len(found) != len(now):
         raise OutputError(f"{where}: was begun with {len(found)} TILES, and now there are {len(now)}; {again}")
-    for before, after in zip(found, now, strict=True):
-        if before.get("digest") != after["digest"]:
-            raise OutputError(f"{where}: {_difference(before, after)}; {again}")
+    for one, other in zip(found, now, strict=True):
+        if _digest(one) != _digest(other):
+            raise OutputError(f"{where}: {_difference(one, other)}; {again}")
+
+
+def _digest(place: dict[str, Any]) -> str:
+    return str(place.get("digest"))
 
 
 def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:
@@ -52,17 +67,19 @@ def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:
         )
     if not path.exists():
         return f"was begun with other tiles, {before.get('path')}"
-    changed = next((name for name, _, time in _files(path) if time > before.get("latest", 0)), None)
+    changed = next((name for name, found in _files(path) if found.st_mtime_ns > before.get("latest", 0)), None)
     if changed is None:
         return f"files in {path} were exchanged since the run began"
     return f"{path / changed if changed else path} has changed since the run began"
 
 
-def _files(path: Path) -> Iterator[tuple[str, int, int]]:
-    """Yield name below the path, size and time of change in ns of all files, folder by folder, sorted."""
+def _files(path: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield the name below the path of all files, and what the system says of them, folder by folder, sorted.
+
+    A link counts as what it leads to, but a folder behind one is not entered: it may be the whole system, or a circle.
+    """
     if not path.is_dir():
-        found = path.stat()
-        yield "", found.st_size, found.st_mtime_ns
+        yield "", path.stat()
         return
     pending = [""]
     while pending:
@@ -70,8 +87,15 @@ def _files(path: Path) -> Iterator[tuple[str, int, int]]:
         with os.scandir(path / below) as entries:
             here = sorted(entries, key=lambda entry: entry.name)
         for entry in here:
-            if entry.is_dir():
+            if entry.is_dir(follow_symlinks=False):
                 pending.append(f"{below}{entry.name}/")
             else:
-                found = entry.stat()
-                yield f"{below}{entry.name}", found.st_size, found.st_mtime_ns
+                yield f"{below}{entry.name}", _status(entry)
+
+
+def _status(entry: "os.DirEntry[str]") -> os.stat_result:
+    """Return the status of what an entry leads to, or of a link that leads nowhere its own."""
+    try:
+        return entry.stat()
+    except OSError:
+        return entry.stat(follow_symlinks=False)

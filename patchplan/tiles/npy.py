@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from patchplan.core.specs import IntArray
 from patchplan.errors import TilesError
-from patchplan.images.boundary import RefusedError
+from patchplan.images.boundary import RefusedError, one_line
 from patchplan.tiles.places import Places
 from patchplan.tiles.protocol import TileForm
 from patchplan.tiles.reading import NO_TILES, NUMBERS, Reading, everywhere, tile_axes
@@ -73,9 +73,10 @@ def _parse(text: bytes, offset: int) -> NpyHeader:
     except (SyntaxError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise RefusedError("is broken or not a .npy file: its header makes no sense") from error
     if not isinstance(shape, tuple) or not all(isinstance(n, int) and n >= 0 for n in shape):
-        raise RefusedError(f"is broken: shape {shape!r} makes no sense")
+        raise RefusedError(f"is broken: shape {one_line(repr(shape))} makes no sense")
     if dtype.kind not in NUMBERS:
-        what = "pickled Python objects, which are never loaded" if dtype.hasobject else f"no numbers, but {descr!r}"
+        said = f"no numbers, but {one_line(repr(descr))}"
+        what = "pickled Python objects, which are never loaded" if dtype.hasobject else said
         raise RefusedError(f"holds {what}; allowed are bool, integers, floats and complex")
     return NpyHeader(shape, dtype, bool(fortran), offset)
 

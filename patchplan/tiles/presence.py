@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from patchplan.images.boundary import RefusedError
 from patchplan.images.zarr.store import Node, chunk_keys
 from patchplan.images.zarr.traffic import Pixels
 from patchplan.tiles.reading import everywhere
@@ -16,11 +17,19 @@ from patchplan.tiles.reading import everywhere
 _ABSENT = np.uint64(2**64 - 1)
 """Offset and length of a chunk that a shard does not hold."""
 
+MAX_CHUNKS = 1 << 26
+"""Files that are looked for."""
+
 
 def rows_present(root: Path, node: Node, pixels: Pixels) -> NDArray[np.bool_]:
     """Return which rows (entries of the first axis) have all their chunks, shape (N,)."""
     stored = pixels.shards or pixels.chunks
     grid = [-(-n // size) for n, size in zip(pixels.shape, stored, strict=True)]
+    if prod(grid) > MAX_CHUNKS:
+        raise RefusedError(
+            f"has {prod(grid):,} chunks or shards, too many to look whether they are there; allowed are "
+            f"{MAX_CHUNKS:,}. Use larger ones, or --absent-chunks zeros"
+        )
     others = list(itertools.product(*map(range, grid[1:])))
     key_of = chunk_keys(node)
     inside = _inside(node, pixels)
@@ -70,6 +79,8 @@ def _plain_sharding(node: Node) -> dict[str, Any] | None:
 def _shard_index(path: Path, counts: list[int], at_end: bool) -> NDArray[np.bool_] | None:
     """Return which chunks a shard holds, None where the shard is not there."""
     size = 16 * prod(counts)
+    if not path.is_file() and not path.is_symlink():  # a named pipe would be waited for
+        return None
     try:
         with path.open("rb") as file:
             if at_end:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from patchplan.core.specs import IntArray
 from patchplan.errors import TilesError
-from patchplan.images.boundary import RefusedError
+from patchplan.images.boundary import RefusedError, one_line
 from patchplan.images.zarr.reader import check_dtype
 from patchplan.images.zarr.store import FolderStore, Node, array_shape, read_node
 from patchplan.images.zarr.traffic import Pixels, open_pixels
@@ -24,6 +24,12 @@ from patchplan.tiles.words import AbsentChunks
 
 CHUNKS_AT_ONCE = 1024
 """Chunks of `index` read in one go: there may be one per tile."""
+
+MAX_ROWS = 1 << 28
+"""Rows of a stack: their indices take 2 GB."""
+
+MAX_CHUNKS = 1 << 24
+"""Chunks of `index`: each is a file, which is looked for also where it is not."""
 
 
 class ZarrTiles(Reading):
@@ -157,9 +163,11 @@ def _check_plan(path: Path, node: Node, digest: str, epoch: int) -> None:
         return
     plan, number = made_for.get("plan", digest), made_for.get("epoch", epoch)
     if plan != digest:
-        raise TilesError(f"{path}: is of another plan: it records {str(plan)[:16]}, this plan is {digest[:16]}")
+        recorded = one_line(str(plan))[:16]
+        raise TilesError(f"{path}: is of another plan: it records {recorded}, this plan is {digest[:16]}")
     if number != epoch:
-        raise TilesError(f"{path}: is of epoch {number}, asked for is epoch {epoch}; say so with --epoch {number}")
+        recorded = one_line(str(number))[:16]
+        raise TilesError(f"{path}: is of epoch {recorded}, asked for is epoch {epoch}; say so with --epoch {recorded}")
 
 
 def _open_tiles(path: Path, node: Node, ndim: int, threads: int, cache_bytes: int) -> Pixels:
@@ -182,6 +190,11 @@ def _indices(path: Path, node: Node, expected: tuple[int, ...], threads: int) ->
     pixels = open_pixels(path, node.path, version=node.version, threads=threads)
     if pixels.dtype.kind not in "iu":
         raise TilesError(f"{path}: `index` has dtype {pixels.dtype}; allowed are integers")
+    n_rows, n_chunks = shape[0], -(-shape[0] // pixels.chunks[0])
+    if n_rows > MAX_ROWS or n_chunks > MAX_CHUNKS:
+        raise TilesError(
+            f"{path}: `index` has {n_rows:,} rows in {n_chunks:,} chunks; allowed are {MAX_ROWS:,} in {MAX_CHUNKS:,}"
+        )
     found = np.empty(shape[0], np.int64)
     step = CHUNKS_AT_ONCE * pixels.chunks[0]
     for start in range(0, len(found), step):

@@ -1,5 +1,6 @@
 """`.tif` files with one tile each."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -7,6 +8,10 @@ from numpy.typing import NDArray
 
 from patchplan.core.axes import spatial_axes
 from patchplan.images.boundary import RefusedError
+from patchplan.images.limits import check_region
+from patchplan.images.paths import look
+from patchplan.images.tiff.claims import open_tiff
+from patchplan.images.tiff.reader import TiffReader
 from patchplan.tiles.protocol import TileForm
 from patchplan.tiles.reading import NUMBERS, tile_axes
 
@@ -16,20 +21,19 @@ if TYPE_CHECKING:
 
 def tile_form(path: str, ndim: int) -> TileForm:
     """Return the form of the tile in the first series of a file, decoding nothing."""
-    import tifffile
-
-    with tifffile.TiffFile(path) as tif:
+    with open_tiff(look(Path(path))) as tif:
         return _form(_series(tif, ndim), ndim)
 
 
 def read_tile(path: str, ndim: int) -> NDArray[Any]:
     """Return the tile in the first series of a file as C (Z) Y X."""
-    import tifffile
-
-    with tifffile.TiffFile(path) as tif:
+    with open_tiff(look(Path(path))) as tif:
         series = _series(tif, ndim)
         form = _form(series, ndim)
-        pixels = np.asarray(series.asarray(maxworkers=1), form.dtype).reshape(series.shape)
+        check_region(form.shape, form.dtype)
+        reader = TiffReader(tif, series)
+        pixels = np.array(reader.read(tuple(slice(0, int(n)) for n in series.shape)), form.dtype)
+        reader.close()
     order = [axis for axis in tile_order(series.axes, pixels.shape, ndim) if axis is not None]
     single = [axis for axis in range(pixels.ndim) if axis not in order]
     return pixels.transpose(single + order).reshape(form.shape)

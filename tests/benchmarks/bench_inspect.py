@@ -9,7 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import OrderedDict
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from patchplan.patching import TiledPatching
 from tests.benchmarks.bench_plan import write_ours
 from tests.benchmarks.measure import peak_of, ratio, report
 
-SIDE, PATCH, BAND = 32_768, 64, 2_048
+SIDE, PATCH, BAND, CHUNK = 32_768, 64, 2_048, 512
 
 
 def inspect_command(plan: Path, *more: str) -> None:
@@ -47,6 +49,8 @@ def random_plan(folder: Path, n: int, side: int) -> Path:
     image = folder / f"{side}.npy"
     np.lib.format.open_memmap(image, "w+", np.uint8, (side, side))
     path = folder / f"random{n}.parquet"
+    if path.exists():
+        return path
     epochs = -(-n // (side // PATCH) ** 2)
     patching = {"name": "random", "patch_size": PATCH, "seed": 1}
     patchplan.plan(image, path, patching=patching, epochs=epochs)
@@ -110,10 +114,71 @@ def bench_many_rows(folder: Path) -> None:
     measure(f"{rows:,} tiles with rows, 5 x 10^11 pixels", tiles)
 
 
-def measure(what: str, path: Path) -> None:
+def split_plan(folder: Path, path: Path) -> Path:
+    """Write the rows of a plan with a column `split`, nine of ten in one of them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path).replace_schema_metadata(None)
+    names = np.random.default_rng(0).choice(np.array(["train", "val", "test"]), len(table), p=[0.9, 0.05, 0.05])
+    pq.write_table(table.append_column("split", pa.array(names)), folder / "table.parquet")
+    split = folder / f"split{len(table)}.parquet"
+    patchplan.plan(folder / f"{SIDE}.npy", split, patching={"name": "fixed", "table": str(folder / "table.parquet")})
+    return split
+
+
+def bench_splits(folder: Path) -> None:
+    """Shared pixels of three splits beside what is counted anyway."""
+    path = random_plan(folder, 10**6, SIDE)
+    measure("10^6 random rows without splits", path)
+    split = split_plan(folder, path)
+    measure("  with three splits", split)
+    measure("  and a context of 16", split, "context=16")
+
+
+def bench_cost(folder: Path, n: int) -> None:
+    """Chunks loaded for random patches, against a plain loop over a dict in the order of use, of one order."""
+    import zarr
+
+    zarr.create_array(folder / "a.zarr", shape=(SIDE, SIDE), chunks=(CHUNK, CHUNK), dtype="uint16", overwrite=True)
+    path = folder / f"zarr{n}.parquet"
+    epochs = -(-n // (SIDE // PATCH) ** 2)
+    patching = {"name": "random", "patch_size": PATCH, "seed": 1}
+    patchplan.plan(folder / "a.zarr", path, patching=patching, epochs=epochs)
+    measure(f"{epochs * (SIDE // PATCH) ** 2:,} random rows on chunks of {CHUNK}", path)
+    measure("  with cost, both orders", path, "cost=True, cache='100MB'")
+    if n > 10**6:
+        return
+    start = time.perf_counter()
+    loads = bare_loads(patchplan.open_plan(path).specs().coords, 100 * 10**6 // (2 * CHUNK**2))
+    print(f"  a plain loop, one order: {time.perf_counter() - start:.1f} s")
+    cost = patchplan.inspect(path, cost=True, cache="100MB").total.cost
+    assert cost is not None
+    assert cost.plan_order is not None
+    assert cost.plan_order.chunks == loads
+
+
+def bare_loads(starts: np.ndarray[Any, Any], n_held: int) -> int:
+    """Count chunk loads one by one; starts of shape (n, 2)."""
+    held: OrderedDict[tuple[int, int], None] = OrderedDict()
+    loads = 0
+    for y, x in starts.tolist():
+        rows, columns = (range(a // CHUNK, (a + PATCH - 1) // CHUNK + 1) for a in (y, x))
+        for key in product(rows, columns):
+            if key in held:
+                held.move_to_end(key)
+                continue
+            loads += 1
+            held[key] = None
+            if len(held) > n_held:
+                held.popitem(last=False)
+    return loads
+
+
+def measure(what: str, path: Path, options: str = "") -> None:
     """Print seconds and peak memory of a process that inspects a plan."""
     start = time.perf_counter()
-    code = f"import patchplan\nassert patchplan.inspect({str(path)!r}).total.visits.max > 0"
+    code = f"import patchplan\nassert patchplan.inspect({str(path)!r}, {options}).total.visits.max > 0"
     peak = peak_of(code)
     print(f"{what}: {time.perf_counter() - start:.1f} s, {peak:.0f} MB peak (to reach: 1000)")
 
@@ -124,8 +189,12 @@ def main() -> None:
         folder = Path(name)
         bench_grids(folder)
         bench_random(folder)
+        bench_cost(folder, 10**6)
+        bench_splits(folder)
         if "--quick" not in sys.argv:
             bench_many_rows(folder)
+            bench_cost(folder, 10**7)
+            measure("10^7 random rows with three splits", split_plan(folder, folder / f"random{10**7}.parquet"))
 
 
 if __name__ == "__main__":

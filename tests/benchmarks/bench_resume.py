@@ -57,15 +57,15 @@ def stop(folder: Path, plan: patchplan.Plan, stack: Path, phase: str) -> Path:
 
     with contextlib.suppress(KeyboardInterrupt):
         patchplan.stitch(
-            plan, stack, folder / "out.zarr", chunks=128, shards="none", workers=THREADS, memory="64MB",
+            plan, stack, folder / "out.zarr", chunks=128, shards="none", workers=THREADS, memory="128MB",
             progress=interrupt,
         )  # fmt: skip
     return folder / "out.zarr.partial"
 
 
 def bench_resume(folder: Path) -> None:
-    """A run of 16,384 chunks and their pyramid."""
-    plan = square_plan(folder, 16_384, tiled(256, 64))
+    """A run of 4,096 chunks and their pyramid, all of which is left to make where pixels were stopped."""
+    plan = square_plan(folder, 8192, tiled(256, 64))
     pool = predictions(1024, 256)
     stack = write_stack(folder / "tiles.zarr", plan.n_patches, 256, lambda start, stop: pool[: stop - start])
     again = folder / "again"

@@ -4,9 +4,7 @@ import json
 import re
 import resource
 import shutil
-import signal
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +14,7 @@ import zarr
 
 import patchplan
 from patchplan.plans.plan import open_plan
-from tests.cli.running import TILED, TOOL, environment, listing, npy, run
+from tests.cli.running import TILED, TOOL, environment, listing, run
 from tests.extracting.making import assert_same, load, make_npy, make_zarr, one_by_one
 
 OUTS = {"stack": ("out.zarr",), "array": ("out.npy",), "folder": ("out",), "tif": ("out", "--format", "tif")}
@@ -194,6 +192,11 @@ REFUSALS = {
     "dtype alone": (("p.csv", "--dtype", "u1", "-o", "out"), "allowed with --empty only"),
     "empty folder": (("p.csv", "--empty", "--channels-out", "1", "--dtype", "u1", "-o", "out"), "must end in .zarr"),
     "empty of images": (("p.csv", "--empty", "--from", "masks", "-o", "out.zarr"), "--from: not allowed with --empty"),
+    "empty and resume": (
+        ("p.csv", "--empty", "--channels-out", "1", "--dtype", "u1", "-o", "out.zarr", "--resume"),
+        "--resume: not allowed with --empty, which writes no patch",
+    ),
+    "existing, to go on with": (("p.csv", "-o", "masks", "--resume"), "masks: exists already, and is not what this"),
     "empty of what": (("p.csv", "--empty", "-o", "out.zarr"), "needs --channels-out C and --dtype"),
     "existing": (("p.csv", "-o", "masks"), "masks: exists already"),
     "other files": (("p.csv", "-o", "notes", "--overwrite"), "notes.txt in it is no part of such an output"),
@@ -261,32 +264,11 @@ def test_an_image_that_is_broken_midway_leaves_nothing(tmp_path, kind):
     assert "a.tif: cannot be read" in err
 
 
-def has_begun(folder: Path) -> bool:
-    """Tell whether patches are being written."""
-    files = [*folder.glob("*.partial/*.tif"), *folder.glob("*.partial/tiles/c.*")]
-    return bool(files) or any(path.stat().st_size for path in folder.glob("*.npy.*.partial"))
-
-
-@pytest.mark.parametrize(("kind", "how"), [("stack", signal.SIGINT), ("array", signal.SIGTERM), ("tif", signal.SIGINT)])
-def test_an_interrupt_while_writing(tmp_path, kind, how):
-    npy(tmp_path / "a.npy", 6000, 6000)
-    args = ("--strategy", "sequential", "--patch-size", "8", "--no-rows", "-o", "p.json")
-    assert run("plan", "a.npy", *args, cwd=tmp_path).code == 0
-    process = subprocess.Popen(
-        [*TOOL, "extract", "p.json", "-o", *OUTS[kind]],
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+def test_checksums(folder):
+    code, _, err = run("extract", "p.csv", "-o", "out.zarr", "--checksums", cwd=folder)
+    assert (code, err) == (0, "")
+    assert run("verify", "out.zarr", cwd=folder).code == 0
+    lines = (folder / "out.zarr.sha256").read_text().splitlines()
+    assert sorted(line.split("  ")[1] for line in lines) == sorted(
+        name for name in listing(folder) if name.startswith("out.zarr/")
     )
-    deadline = time.monotonic() + 60
-    while not has_begun(tmp_path):
-        assert process.poll() is None, "it ended before it could be interrupted"
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.send_signal(how)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (130, "", "interrupted: nothing was written\n")
-    assert {path.name for path in tmp_path.iterdir()} == {"a.npy", "p.json"}

@@ -8,7 +8,7 @@ import pytest
 from tests.cli.running import TILED, npy, run
 from tests.plans.making import edit
 
-PLAN_KEYS = ["plan", "strategy", "epochs", "counted", "images", "total", "findings"]
+PLAN_KEYS = ["plan", "strategy", "epochs", "counted", "images", "total", "splits", "findings"]
 COVERAGE_KEYS = {"n_patches", "visits", "uncovered_fraction", "redundancy", "uncovered", "partition"}
 VISITS_KEYS = ["min", "max", "mean", "std", "histogram"]
 RANDOM = ("--strategy", "random", "--patch-size", "16", "--seed", "1")
@@ -165,6 +165,11 @@ BAD = {
     "a requirement of images": (["a.npy", "--require-partition"], "--require-partition: allowed for plans only"),
     "a fraction of images": (["a.npy", "--max-uncovered", "0"], "--max-uncovered: allowed for plans only"),
     "boxes of images": (["a.npy", "--max-boxes", "3"], "--max-boxes: allowed for plans only"),
+    "cost of images": (["a.npy", "--cost"], "--cost: allowed for plans only"),
+    "context of images": (["a.npy", "--context", "3"], "--context: allowed for plans only"),
+    "leaks of images": (["a.npy", "--require-no-leak"], "--require-no-leak: allowed for plans only"),
+    "a cache without cost": (["tiles.parquet", "--cache", "1GB"], "--cache: allowed with --cost only"),
+    "a cache of no size": (["tiles.parquet", "--cost", "--cache", "1XB"], "--cache: found '1XB'; allowed: 0, or a"),
     "root of images": (["a.npy", "--root", "."], "--root: allowed for plans only"),
     "axes of a plan": (["tiles.parquet", "--axes", "YX"], "--axes: allowed for images only"),
     "level of a plan": (["tiles.parquet", "--level", "0"], "--level: allowed for images only"),

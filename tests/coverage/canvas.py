@@ -44,6 +44,7 @@ class TablePlan(Plan):
         self.header = header_of(data_shapes, specs)
         self.path = self.root = Path("table.parquet")
         self._batch = to_batch(specs, keys.pop("index", np.arange(len(specs))), keys)
+        self.schema = self._batch.schema
 
     def batches(self, size: int = 7, start: int = 0, stop: int | None = None):
         assert (start, stop) == (0, None)
@@ -54,10 +55,18 @@ class TablePlan(Plan):
 def header_of(data_shapes, specs: SpecTable, config: dict[str, Any] | None = None, **more: Any) -> Header:
     counts = Counter(specs.data_idx.tolist())
     missing = dict.fromkeys(("series", "level", "array", "chunks", "shards", "pixel_size", "pixel_unit"))
-    known = {"kind": "npy", "axes": "", "dtype": "uint8", "fingerprint": "", "shape": ()}
+    known = {"kind": "npy", "axes": "QCYX" if specs.ndim == 2 else "QCZYX", "dtype": "uint8", "fingerprint": ""}
     images = tuple(
         ImageRecord.model_validate(
-            {**missing, **known, "data_idx": i, "uri": f"{i}.npy", "data_shape": shape, "n_patches": counts[i]}
+            {
+                **missing,
+                **known,
+                "data_idx": i,
+                "uri": f"{i}.npy",
+                "shape": shape,
+                "data_shape": shape,
+                "n_patches": counts[i],
+            }
         )
         for i, shape in enumerate(data_shapes)
     )

@@ -113,7 +113,8 @@ def test_10_to_the_22_pixels_without_rows(tmp_path):
     path = write(tmp_path / "plan.parquet", [(1, 1, 300, 300)], small, config, rows=False)
     header = patchplan.open_plan(path).header
     n = create_patching([(1, 1, side, side)], config).n_patches
-    image = header.images[0].model_copy(update={"data_shape": (1, 1, side, side), "n_patches": n})
+    shape = (1, 1, side, side)
+    image = header.images[0].model_copy(update={"shape": shape, "data_shape": shape, "n_patches": n})
     large = header.model_copy(update={"images": (image,), "n_patches": n, "n_rows": n})
     from patchplan.plans.write import write_plan
 

@@ -209,13 +209,13 @@ def test_each_chunk_of_a_grid_is_decoded_about_once(tmp_path, monkeypatch, block
     patching = {"name": "tiled", "patch_size": 24, "overlaps": 8}
     patchplan.plan(tmp_path / "a.tif", tmp_path / "p.csv", patching=patching)
     decoded: list[object] = []
-    decode = reader._TiffReader._decode
+    decode = reader.TiffReader._decode
 
     def counted(self: Any, *args: Any) -> Any:
         decoded.append(args)
         return decode(self, *args)
 
-    monkeypatch.setattr(reader._TiffReader, "_decode", counted)
+    monkeypatch.setattr(reader.TiffReader, "_decode", counted)
     monkeypatch.setattr(limits.CACHE, "budget", 0)
     monkeypatch.setattr(cutting, "BLOCK_BYTES", block)
     patchplan.extract(tmp_path / "p.csv", tmp_path / "out.npy", workers=1)

@@ -199,7 +199,7 @@ def test_a_table_that_is_read_in_pieces_fills_whole_shards(tmp_path, monkeypatch
 @pytest.mark.parametrize(("start", "n"), [(1, 4), (0, 3), (4, 5), (8, 1)])
 def test_rows_that_are_no_whole_shards_are_never_written(tmp_path, start, n):
     form = TileForm((1, 2, 2), np.dtype("u1"))
-    writer = StackWriter(tmp_path / "s.zarr", 10, form, rows=4, digest="d", epoch=0)
+    writer = StackWriter(tmp_path / "s.zarr", 10, form, rows=4, digest="d", epoch=0, uuid="u")
     with pytest.raises(AssertionError, match=rf"rows {start} to {start + n} are no whole shards of 4 rows"):
         writer.write(start, np.arange(start, start + n), np.zeros((n, 1, 2, 2), "u1"))
     writer.close()

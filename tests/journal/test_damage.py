@@ -154,7 +154,7 @@ def test_records_of_unknown_kinds_are_lost(tmp_path):
 
 
 def test_a_missing_journal_is_refused(tmp_path):
-    with pytest.raises(OutputError, match=r"journal: the journal cannot be read: No such file.*--overwrite"):
+    with pytest.raises(OutputError, match=r"journal: cannot be read: No such file.*--overwrite"):
         read_journal(tmp_path / "journal", RUN)
 
 
@@ -197,7 +197,7 @@ def test_a_folder_or_a_pipe_in_its_place_is_refused(tmp_path):
 def test_a_journal_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
     write_journal(tmp_path / "journal", [])
     monkeypatch.setattr(Path, "open", mock.Mock(side_effect=PermissionError(errno.EACCES, "Permission denied")))
-    with pytest.raises(OutputError, match="journal: the journal cannot be read: Permission denied"):
+    with pytest.raises(OutputError, match="journal: cannot be read: Permission denied"):
         read_journal(tmp_path / "journal", RUN)
 
 

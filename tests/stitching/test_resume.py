@@ -185,7 +185,8 @@ def left(made, tmp_path, monkeypatch, small_boxes) -> Path:
         stop_after(patched, 2)
         with pytest.raises(Stop, match="here"):
             stitch(made, tmp_path / "out.zarr")
-    return tmp_path / "out.zarr"
+    output: Path = tmp_path / "out.zarr"
+    return output
 
 
 @pytest.mark.parametrize(
@@ -331,7 +332,7 @@ def run_stitcher(plan: Any, tiles: Any, output: Path, indices: Any, options: dic
 
 def test_a_stitcher_wants_few_tiles_where_little_is_lacking(fed, tmp_path):
     plan, tiles = fed
-    options = {"chunks": 128, "levels": 1}
+    options: dict[str, Any] = {"chunks": 128, "levels": 1}
     most = np.arange(plan.n_patches)[:-1]
     with (
         pytest.raises(AuditError, match="1 of"),

@@ -55,7 +55,7 @@ def test_shares_in_any_order_give_the_bytes_of_a_single_run(made, tmp_path, kind
         result = stitch(made, output, kind, share=f"{number}/{parts}")
         assert not output.exists()
     assert (result.share, result.shares_left, result.outputs) == (f"{number}/{parts}", (), ())
-    assert result.notes[-1].startswith(f"all {parts} shares are done: patchplan stitch ")
+    assert result.notes[-1].startswith(f"all shares are done ({parts}); now: patchplan stitch ")
     patchplan.finish(made / "plan.parquet", output)
     assert files_of(output) == wanted
     assert {path.name for path in tmp_path.iterdir()} == {"single", "shared"}

@@ -1,7 +1,7 @@
 """The chain of pages of a TIFF file, walked before tifffile does, which can circle in a broken one for hours."""
 
 import struct
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 from patchplan.images.boundary import RefusedError
 from patchplan.images.paths import Seen
@@ -41,19 +41,27 @@ class _Bytes:
 
 
 class _Form(NamedTuple):
-    """How numbers and tags are written; `entry` is code, type, count and value of a tag."""
+    """How numbers and tags are written; `entry` is code, type, count and value of a tag, `order` that of bytes."""
 
     offset: str
     number: str
     entry: str
     first: int
+    order: Literal["little", "big"]
 
 
-def check_chain(seen: Seen) -> None:
+class Chain(NamedTuple):
+    """How many pages there are, and the fewest pixels (width times length) that one of them has."""
+
+    n_pages: int
+    fewest_pixels: int
+
+
+def check_chain(seen: Seen) -> Chain:
     """Refuse a file whose pages form a circle, or have a tag that is too large to be read when opening."""
     there = _Bytes(seen)
     try:
-        _walk(there, seen.size)
+        return _walk(there, seen.size)
     finally:
         there.close()
 
@@ -62,27 +70,31 @@ def _form(head: bytes) -> _Form | None:
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
     if order is None or len(head) < 8:
         return None
+    endian: Literal["little", "big"] = "little" if order == "<" else "big"
     if struct.unpack(order + "H", head[2:4])[0] == 43:
-        return _Form(order + "Q", order + "Q", order + "HHQ8x", 8)
-    return _Form(order + "I", order + "H", order + "HHI4x", 4)
+        return _Form(order + "Q", order + "Q", order + "HHQ8s", 8, endian)
+    return _Form(order + "I", order + "H", order + "HHI4s", 4, endian)
 
 
-def _walk(there: _Bytes, size: int) -> None:
+def _walk(there: _Bytes, size: int) -> Chain:
     form = _form(there.at(0, 16))
     if form is None:
-        return
+        return Chain(0, 1)
     place, width = form.first, struct.calcsize(form.entry)
     seen: set[int] = set()
+    fewest: int | None = None
     while (offset := _number(there, place, form.offset)) is not None and 0 < offset < size:
         if offset in seen:
             raise RefusedError(f"is broken: after {len(seen)} pages the next is one of them again")
         seen.add(offset)
         n_tags = _number(there, offset, form.number)
         if n_tags is None or n_tags > MAX_TAGS:
-            return
+            break
         offset += struct.calcsize(form.number)
         place = offset + width * n_tags
-        _check_tags(there.at(offset, width * n_tags), form.entry, size)
+        pixels = _check_tags(there.at(offset, width * n_tags), form, size)
+        fewest = pixels if fewest is None else min(fewest, pixels)
+    return Chain(len(seen), fewest or 1)
 
 
 def _number(there: _Bytes, place: int, form: str) -> int | None:
@@ -91,11 +103,18 @@ def _number(there: _Bytes, place: int, form: str) -> int | None:
     return int(struct.unpack(form, text)[0]) if len(text) == struct.calcsize(form) else None
 
 
-def _check_tags(text: bytes, entry: str, size: int) -> None:
-    """Refuse a tag whose value tifffile would read in vain; one larger than the file it ignores."""
-    width = struct.calcsize(entry)
-    for code, kind, count in struct.iter_unpack(entry, text[: len(text) // width * width]):
+def _check_tags(text: bytes, form: _Form, size: int) -> int:
+    """Refuse a tag whose value tifffile would read in vain; one larger than the file it ignores.
+
+    Returns the page's width times its length, 1 for one that does not say.
+    """
+    width = struct.calcsize(form.entry)
+    sides = {256: 1, 257: 1}
+    for code, kind, count, value in struct.iter_unpack(form.entry, text[: len(text) // width * width]):
+        if code in sides:
+            sides[code] = int.from_bytes(value[: _SIZES.get(kind, 1)], form.order)
         if count > MAX_TAG_BYTES // 8 and code not in _NEVER_READ:
             n_bytes = count * _SIZES.get(kind, 1)
             if MAX_TAG_BYTES < n_bytes <= size:
                 raise RefusedError(f"tag {code} claims {n_bytes:,} bytes; allowed are {MAX_TAG_BYTES:,}")
+    return sides[256] * sides[257]

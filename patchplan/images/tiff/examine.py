@@ -11,7 +11,7 @@ from patchplan.images.info import ImageInfo, Options
 from patchplan.images.layout import parse_override, sample_notes
 from patchplan.images.paths import Seen, Stamp, absolute, fingerprint, look
 from patchplan.images.reading import Described, Examined
-from patchplan.images.tiff.chain import check_chain
+from patchplan.images.tiff.claims import open_tiff
 from patchplan.images.tiff.meta import metadata_bytes, pixel_size, true_levels
 from patchplan.images.tiff.reader import Geometry, TiffRecipe
 
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 def examine(seen: Seen, options: Options) -> Examined:
     """Return one series of the file, the first by default."""
-    import tifffile
-
-    check_chain(seen)
-    with tifffile.TiffFile(seen.path) as tif:
+    with open_tiff(seen) as tif:
         master = _master(seen.path, tif)
         if master is not None:
             return examine(look(master), options)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,8 +24,9 @@ from numpy.typing import NDArray
 from patchplan.images.boundary import RefusedError
 from patchplan.images.layout import Box
 from patchplan.images.limits import CACHE, check_chunk
-from patchplan.images.paths import Stamp, is_touched
+from patchplan.images.paths import Stamp, is_touched, look
 from patchplan.images.reading import Reader
+from patchplan.images.tiff.claims import open_tiff
 from patchplan.images.tiff.frames import check_frame
 
 if TYPE_CHECKING:
@@ -44,7 +46,17 @@ class TiffRecipe:
 
     def open(self) -> Reader:
         """Open and parse the file."""
-        return _TiffReader(self)
+        from patchplan.images.tiff.meta import true_levels
+
+        tif = open_tiff(look(Path(self.path)))
+        try:
+            series = true_levels(tif.series[self.series])[self.level]
+            if tuple(series.shape) != self.shape or series.dtype.newbyteorder("=").name != self.dtype:
+                raise RefusedError(f"has changed since it was opened: {series.shape} {series.dtype}, was {self.shape}")
+            return TiffReader(tif, series)
+        except BaseException:
+            tif.close()
+            raise
 
     def check(self) -> None:
         """Refuse another size or structure."""
@@ -129,39 +141,29 @@ def _segment_shape(page: "TiffPage", paged: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(n) for n in shape)
 
 
-class _TiffReader:
-    def __init__(self, recipe: TiffRecipe) -> None:
-        import tifffile
+class TiffReader:
+    """Pixels of a series of an open file, which it closes in the end."""
 
-        from patchplan.images.tiff.meta import true_levels
-
+    def __init__(self, tif: "TiffFile", series: "TiffPageSeries") -> None:
         self._lock = threading.RLock()
-        self._tif: TiffFile = tifffile.TiffFile(recipe.path)
-        try:
-            self._series: TiffPageSeries = true_levels(self._tif.series[recipe.series])[recipe.level]
-            self._prepare(recipe)
-        except BaseException:
-            self.close()
-            raise
-
-    def _prepare(self, recipe: TiffRecipe) -> None:
-        series = self._series
-        if tuple(series.shape) != recipe.shape or series.dtype.newbyteorder("=").name != recipe.dtype:
-            raise RefusedError(f"has changed since it was opened: {series.shape} {series.dtype}, was {recipe.shape}")
+        self._tif, self._series = tif, series
         self._page = series.keyframe
         self._dtype = np.dtype(self._page.dtype)
-        self._geometry = Geometry.of(self._page, recipe.shape)
+        shape = tuple(int(n) for n in series.shape)
+        self._geometry = Geometry.of(self._page, shape)
         offset = series.dataoffset
-        self._whole = None if offset is None else self._map(self._page, offset, recipe.shape)
+        self._whole = None if offset is None else self._map(self._page, offset, shape)
         if self._whole is not None:
             self._tif.close()  # the map holds a descriptor of its own
 
     def close(self) -> None:
+        """Close the file."""
         with self._lock:
             self._tif.close()
         CACHE.drop(self)
 
     def read(self, box: Box) -> NDArray[Any]:
+        """Return a box in file axis order, which may be a view of the mapped file."""
         block = self._whole[box] if self._whole is not None else self._gather(box)
         transform = self._series.transform
         return block if transform is None else transform(block)

@@ -68,7 +68,7 @@ class FolderStore:
             return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False) and not e.name.startswith("."))
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """Yield paths of all files below a prefix, relative to it; links to nothing are none."""
+        """Yield paths of all files below a prefix; links to nothing are none, and a pipe, which hangs, is refused."""
         pending = [""]
         while pending:
             folder = pending.pop()
@@ -77,11 +77,13 @@ class FolderStore:
                     path = f"{folder}{entry.name}"
                     if entry.is_dir(follow_symlinks=False):
                         pending.append(f"{path}/")
-                    elif _is_there(entry):
+                    elif is_there(entry):
                         yield path
+                    elif not entry.is_symlink():
+                        check_regular(entry.stat())
 
 
-def _is_there(entry: "os.DirEntry[str]") -> bool:
+def is_there(entry: "os.DirEntry[str]") -> bool:
     """Return whether an entry is a file, or a link that leads to one."""
     try:
         return entry.is_file()
@@ -95,7 +97,12 @@ class ZipFileStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         with zipfile.ZipFile(path) as archive:
-            self._sizes = {i.filename: i.file_size for i in archive.infolist() if not i.is_dir()}
+            members = [one for one in archive.infolist() if not one.is_dir()]
+        for one in members:
+            if one.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                how = f"member {one_line(one.filename)} is compressed by method {one.compress_type}"
+                raise RefusedError(f"is a zip file whose {how}; allowed are deflate and none")
+        self._sizes = {one.filename: one.file_size for one in members}
 
     @cached_property
     def base(self) -> str:
@@ -113,8 +120,8 @@ class ZipFileStore:
         if key not in self._sizes:
             return None
         _check_document(key, self._sizes[key])
-        with zipfile.ZipFile(self.path) as archive:
-            return archive.read(key)
+        with zipfile.ZipFile(self.path) as archive, archive.open(key) as member:
+            return member.read(self._sizes[key] + 1)  # without a number it decodes all before it cuts
 
     def size(self, key: str) -> int | None:
         """Return the bytes of an object."""

@@ -12,6 +12,7 @@ from patchplan.core.checks import check_inside, check_values
 from patchplan.core.shapes import Shape
 from patchplan.core.specs import AXIS_FIELDS, PATCH_FIELDS, TILE_FIELDS, IntArray, SpecTable
 from patchplan.errors import PlanError, ShapeError
+from patchplan.images.boundary import one_line
 
 EXTRA_TYPES = {"split": pa.string(), "fold": pa.int64(), "epoch": pa.int64(), "weight": pa.float64()}
 """Columns that only some plans have, after the specs."""
@@ -54,7 +55,8 @@ def schema_of(names: Sequence[str], source: str) -> pa.Schema:
     missing = [name for name in schema.names if name not in names]
     unknown = [name for name in names if name not in schema.names]
     if missing or unknown or len(names) > len(schema.names):
-        wrong = [f"missing {', '.join(missing)}"] * bool(missing) + [f"unknown {', '.join(unknown)}"] * bool(unknown)
+        named = {"missing": missing, "unknown": unknown}
+        wrong = [f"{word} {one_line(', '.join(some), 400)}" for word, some in named.items() if some]
         raise PlanError(
             f"{source}: columns do not make a table of specs: {'; '.join(wrong) or 'some are given twice'}. "
             f"Allowed: {', '.join(schema.names)}"
@@ -114,7 +116,7 @@ def check_types(found: pa.Schema, wanted: pa.Schema, source: str) -> None:
     for field in wanted:
         kind = found.field(field.name).type
         if pa.types.is_integer(field.type) and not pa.types.is_integer(kind):
-            raise PlanError(f"{source}: column {field.name} is of type {kind}; allowed: whole numbers")
+            raise PlanError(f"{source}: column {field.name} is of type {str(kind)[:80]}; allowed: whole numbers")
 
 
 def split_rows(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:

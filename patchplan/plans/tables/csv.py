@@ -13,6 +13,7 @@ from pyarrow import csv
 from patchplan.errors import PlanError
 from patchplan.plans.header import Header, parse_header
 from patchplan.plans.tables.columns import split_rows
+from patchplan.plans.tables.json import load
 
 READ_BLOCK = 8 << 20
 
@@ -71,8 +72,10 @@ class CsvRows:
         if not beside.exists():
             return None
         try:
-            text = json.loads(beside.read_bytes())
+            text = load(beside)
             expected, header = text["table_sha256"], json.dumps(text["header"])
+        except PlanError:
+            raise
         except (ValueError, TypeError, KeyError, RecursionError):
             raise PlanError(f"{beside}: the header is damaged; plan again") from None
         digest, lines = hashlib.sha256(), 0

@@ -14,6 +14,11 @@ from patchplan.plans.tables.columns import EXTRA_TYPES, check_types, flat_names,
 
 MAX_ROWS = 1_000_000
 MAX_BYTES = 1 << 30
+MAX_NESTED = 10 * MAX_ROWS
+"""Lists and objects: a tile in 3-D has 6. Three bytes `[],` become 64 in memory."""
+
+MAX_VALUES = 40 * MAX_ROWS
+"""Values, of which such a tile has 25."""
 
 
 def write(path: Path, header: Header, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
@@ -43,6 +48,21 @@ def _nested(field: str, batch: pa.RecordBatch) -> Iterable[Any]:
     return zip(*columns, strict=True) if field in AXIS_FIELDS else columns[0]
 
 
+def load(path: Path) -> Any:
+    """Return a JSON document, unless it is larger than any plan, or would be when it is read."""
+    if not path.is_file():  # a named pipe would be waited for
+        raise PlanError(f"{path}: is no file")
+    if path.stat().st_size > MAX_BYTES:
+        raise PlanError(f"{path}: larger than {MAX_BYTES} bytes, too large for JSON. Use .parquet")
+    text = path.read_bytes()
+    if text.count(b"[") + text.count(b"{") > MAX_NESTED or text.count(b",") > MAX_VALUES:
+        raise PlanError(
+            f"{path}: holds more than any plan of {MAX_ROWS} rows; allowed are {MAX_NESTED} lists and objects, and "
+            f"{MAX_VALUES} values. Use .parquet"
+        )
+    return json.loads(text)
+
+
 class JsonRows:
     """Rows of a JSON file, read whole."""
 
@@ -62,9 +82,9 @@ class JsonRows:
 
     def _load(self, path: Path) -> Any:
         try:
-            if path.stat().st_size > MAX_BYTES:
-                raise PlanError(f"{path}: larger than {MAX_BYTES} bytes, too large for JSON. Use .parquet")
-            return json.loads(path.read_bytes())
+            return load(path)
+        except PlanError:
+            raise
         except (OSError, ValueError, RecursionError) as error:
             raise PlanError(f"{path}: no readable JSON: {' '.join(str(error).split())[:200]}") from None
 

@@ -11,6 +11,10 @@ from patchplan.plans.header import Header, parse_header
 from patchplan.plans.tables.columns import check_types
 
 KEY = b"patchplan"
+FREE_ROWS = 10**6
+ROWS_PER_BYTE = 1000
+"""Rows that a file may hold per byte, beyond those that are free: grids, which are the densest, have about 100.
+Equal values can be written in so few bytes that a file of kilobytes would fill any memory."""
 
 
 def write(path: Path, header: Header, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
@@ -46,6 +50,9 @@ class ParquetRows:
         self._bounds = [0]
         for count in counts:
             self._bounds.append(self._bounds[-1] + count)
+        size = path.stat().st_size
+        if self.n_rows > FREE_ROWS + ROWS_PER_BYTE * size:
+            raise PlanError(f"{path}: is broken: it claims {self.n_rows:,} rows in {size:,} bytes")
 
     @property
     def header(self) -> Header | None:

@@ -51,6 +51,8 @@ def open_rows(path: Path) -> Rows:
             raise PlanError(f"{path}: is a folder, not a plan")
         if not path.exists():
             raise PlanError(f"{path}: there is no such file")
+        if not path.is_file():  # a named pipe would be waited for
+            raise PlanError(f"{path}: is no file, but a pipe, a socket or a device; a plan is read more than once")
         rows: Rows = readers[suffix](path)
     except OSError as error:
         raise PlanError(f"{error.filename or path}: cannot be read: {error.strerror or error}") from None

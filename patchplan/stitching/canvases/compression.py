@@ -26,6 +26,8 @@ def check_compression(kind: OutputKind, compression: str | None) -> None:
     if compression is None:
         return
     allowed = _ALLOWED[kind]
+    if not isinstance(compression, str):
+        raise ConfigError(f"--compression: found {compression!r}; allowed for {kind} are {', '.join(allowed)}")
     name = "zstd" if _zstd_level(compression) is not None else compression
     if name not in allowed:
         raise ConfigError(f"--compression: found {compression!r}; allowed for {kind} are {', '.join(allowed)}")

@@ -1,6 +1,7 @@
 """Folders of patches: a file per patch, C (Z) Y X, named by its index."""
 
 import io
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -35,25 +36,34 @@ class FolderWriter:
         self._suffix = suffix
 
     def write(self, start: int, index: IntArray, tiles: NDArray[Any]) -> None:
-        """Write a file per patch."""
+        """Write a file per patch, in the place of any that is there."""
+        for path, tile in zip(self.files(start, index), tiles, strict=True):
+            try:
+                self._write(path, tile)
+            except FileExistsError:
+                os.unlink(path)  # noqa: PTH108 - a Path per file is slow
+                self._write(path, tile)
+
+    def files(self, start: int, index: IntArray) -> list[str]:
+        """Return the files of these rows."""
         del start
-        for number, tile in zip(index.tolist(), tiles, strict=True):
-            self._write(self._folder / f"{number:0{self._digits}}.{self._suffix}", tile)
+        return [f"{self._folder}{os.sep}{number:0{self._digits}}.{self._suffix}" for number in index.tolist()]
 
     def close(self) -> None:
         """Nothing is left to do."""
 
 
-def _write_npy(path: Path, tile: NDArray[Any]) -> None:
+def _write_npy(path: str, tile: NDArray[Any]) -> None:
     tile = np.ascontiguousarray(tile)
-    with path.open("wb") as file:  # not by tofile, which does not say why it fails
+    with open(path, "xb") as file:  # noqa: PTH123 - not by tofile, which does not say why it fails
         npy_format.write_array_header_1_0(file, npy_format.header_data_from_array_1_0(tile))
         file.write(tile.reshape(-1).view(np.uint8).data)
 
 
-def _write_tif(path: Path, tile: NDArray[Any]) -> None:
+def _write_tif(path: str, tile: NDArray[Any]) -> None:
     import tifffile
 
     file = io.BytesIO()  # tifffile, too, writes a file without saying why it fails
     tifffile.imwrite(file, tile, photometric="minisblack", metadata={"axes": "C" + spatial_axes(tile.ndim - 1)})
-    path.write_bytes(file.getbuffer())
+    with open(path, "xb") as new:  # noqa: PTH123 - a Path per file is slow
+        new.write(file.getbuffer())

@@ -5,8 +5,9 @@ stack.zarr/tiles    one patch per chunk; chunks of some thousand rows share a sh
 stack.zarr/index    the index of each row, -1 where the row is not written
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,6 @@ from patchplan.images.zarr.traffic import open_pixels
 from patchplan.publish import zarr_files
 from patchplan.tiles.protocol import TileForm
 
-if TYPE_CHECKING:
-    from zarr import Group
-
 FORMAT_VERSION = 1
 NOT_WRITTEN = -1
 
@@ -28,17 +26,15 @@ stack_files = zarr_files("tiles|index")
 
 
 class StackWriter:
-    """Writes rows into a new stack, a shard at a time."""
+    """Writes rows into a stack, a shard at a time: into a new one, or one that is there and is gone on with."""
 
     def __init__(
-        self, folder: Path, n: int, form: TileForm, *, rows: int, digest: str, epoch: int, threads: int = 1
+        self, folder: Path, n: int, form: TileForm, *, rows: int, digest: str, epoch: int, uuid: str, threads: int = 1
     ) -> None:
-        """Create the stack in a folder that is there; `rows` per shard, `digest` of the plan."""
-        group = _create_group(folder, form, digest, epoch)
-        rows = min(rows, n)
-        self._n, self._shard = n, rows
-        _create_tiles(group, n, form, shard=rows)
-        group.create_array("index", shape=(n,), chunks=(rows,), dtype=np.int64, **_common("N", NOT_WRITTEN))
+        """Create the stack in a folder that is there; `rows` per shard, `digest` of the plan, `uuid` of the whole."""
+        self._folder, self._n, self._shard = folder, n, min(rows, n)
+        self._coordinates = ".0" * len(form.shape)
+        _write_documents(folder, stack_documents(n, form, rows=rows, digest=digest, epoch=epoch, uuid=uuid))
         self._tiles = open_pixels(folder, "tiles", version=3, threads=threads, write=True)
         self._index = open_pixels(folder, "index", version=3, threads=threads, write=True)
 
@@ -48,9 +44,18 @@ class StackWriter:
         if start % self._shard or (stop % self._shard and stop != self._n):
             # two threads that write parts of one shard would each undo what the other did
             raise AssertionError(f"rows {start} to {stop} are no whole shards of {self._shard} rows")
+        for file in self.files(start, index):
+            # of a shard that reaches over the last row what is there would be read, whole or not
+            Path(file).unlink(missing_ok=True)
         rows = slice(start, stop)
         self._tiles.write((rows, *(slice(0, n) for n in tiles.shape[1:])), tiles)
         self._index.write((rows,), np.ascontiguousarray(index))
+
+    def files(self, start: int, index: IntArray) -> list[str]:
+        """Return the shards of `tiles` and the chunks of `index` that hold these rows."""
+        numbers = range(start // self._shard, -(-(start + len(index)) // self._shard))
+        shards = [f"{self._folder}/tiles/c.{number}{self._coordinates}" for number in numbers]
+        return shards + [f"{self._folder}/index/c.{number}" for number in numbers]
 
     def close(self) -> None:
         """Let go of the arrays."""
@@ -64,30 +69,58 @@ def create_empty_stack(folder: Path, n: int, form: TileForm, *, digest: str, epo
     Every tile is a file, and every entry of `index`, too (8 bytes, not compressed), so that any number of
     processes may each write `tiles[k]` and then `index[k]` without sharing a file.
     """
-    group = _create_group(folder, form, digest, epoch)
-    _create_tiles(group, n, form, shard=None)
-    group.create_array("index", shape=(n,), chunks=(1,), dtype=np.int64, **_common("N", NOT_WRITTEN), compressors=None)
+    _write_documents(folder, stack_documents(n, form, rows=None, digest=digest, epoch=epoch))
 
 
-def _create_group(folder: Path, form: TileForm, digest: str, epoch: int) -> "Group":
+def is_stack_of(folder: Path, n: int, form: TileForm, *, rows: int, digest: str, epoch: int, uuid: str) -> bool:
+    """Tell whether a folder is a stack that a writer with these arguments would begin."""
+    documents = stack_documents(n, form, rows=rows, digest=digest, epoch=epoch, uuid=uuid)
+    return all(_holds(folder / name, document) for name, document in documents.items())
+
+
+def stack_documents(
+    n: int, form: TileForm, *, rows: int | None, digest: str, epoch: int, uuid: str | None = None
+) -> dict[str, bytes]:
+    """Return the metadata of a stack, by path; `rows` per shard, None for a stack whose rows are files of their own."""
     import zarr
-
-    about = {"version": FORMAT_VERSION, "plan": digest, "epoch": epoch, "axes": _axes(form)}
-    return zarr.create_group(folder, zarr_format=3, attributes={"patchplan": about})
-
-
-def _create_tiles(group: "Group", n: int, form: TileForm, shard: int | None) -> None:
     from zarr.codecs import ZstdCodec
+    from zarr.storage import MemoryStore
 
+    made: dict[str, Any] = {}
+    about: dict[str, Any] = {"version": FORMAT_VERSION, "plan": digest, "epoch": epoch, "axes": _axes(form)}
+    if uuid is not None:
+        about["uuid"] = uuid
+    group = zarr.create_group(MemoryStore(made), zarr_format=3, attributes={"patchplan": about})
     group.create_array(
         "tiles",
         shape=(n, *form.shape),
         chunks=(1, *form.shape),
-        shards=None if shard is None else (shard, *form.shape),
+        shards=None if rows is None else (min(rows, n), *form.shape),
         dtype=form.dtype,
         compressors=ZstdCodec(level=1),
         **_common(_axes(form), 0),
     )
+    chunks: dict[str, Any] = {"chunks": (1,), "compressors": None} if rows is None else {"chunks": (min(rows, n),)}
+    group.create_array("index", shape=(n,), dtype=np.int64, **chunks, **_common("N", NOT_WRITTEN))
+    return {name: document.to_bytes() for name, document in made.items()}
+
+
+def _write_documents(folder: Path, documents: Mapping[str, bytes]) -> None:
+    """Write those that are not there yet, each at once: a killed run leaves none in part."""
+    for name, document in documents.items():
+        path = folder / name
+        if not _holds(path, document):
+            path.parent.mkdir(exist_ok=True)
+            new = path.with_name(f"{path.name}.00000000.new")  # always this: what a killed run left is written over
+            new.write_bytes(document)
+            new.replace(path)
+
+
+def _holds(path: Path, document: bytes) -> bool:
+    try:
+        return path.read_bytes() == document
+    except OSError:
+        return False
 
 
 def _axes(form: TileForm) -> str:

@@ -35,6 +35,9 @@ class TileWriter(Protocol):
             If the system refuses.
         """
 
+    def files(self, start: int, index: IntArray) -> list[str]:
+        """Return the files that hold these rows and no others."""
+
     def close(self) -> None:
         """Finish, after the last row."""
 

@@ -1,0 +1,104 @@
+"""One line on what would make a plan much cheaper to read: another order, or larger tiles."""
+
+from collections.abc import Iterator
+from functools import cache
+from math import prod
+from typing import NamedTuple
+
+from patchplan.core.grid import GridAxis
+from patchplan.coverage.cost import Reading
+from patchplan.coverage.cost_result import TotalCost
+from patchplan.coverage.cost_rows import N_RUNS, Run, half_warm, runs_of, spans
+from patchplan.coverage.grids import read_histogram
+from patchplan.coverage.rows import PlanRows
+from patchplan.patching.sequential import SequentialPatching
+from patchplan.patching.tiled import TiledPatching
+
+MORTON = "reading the same patches in Morton order"
+
+WORTH = 2
+"""Times cheaper from which it is told."""
+
+TRIED_ROWS = 1 << 17
+"""Rows of another grid that are followed."""
+
+STRIDES = (2, 4)
+"""Times longer strides that are tried, with the same overlap."""
+
+MAX_TILE = 1 << 22
+"""Pixels of a tile up to which larger ones are advised."""
+
+
+class Try(NamedTuple):
+    """A way to read the plan's images: times the images' own bytes that are loaded, and pixels that are read."""
+
+    what: str
+    loaded: float
+    read: float
+
+
+def advise(rows: PlanRows, reading: Reading, total: TotalCost) -> str | None:
+    """Return what would load half as many bytes or read half as many pixels, if anything is known to.
+
+    Of what is read no more may be loaded for it.
+    """
+    order, morton = total.plan_order, total.morton_order
+    if order is None or morton is None or not order.amplification or not morton.amplification:
+        return None
+    own = total.bytes_read / total.bytes
+    now = Try("", order.amplification * own, total.pixels_read / total.pixels)
+    tries = [Try(MORTON, morton.amplification * own, now.read), *_larger(rows, reading, total)]
+    better = [
+        one
+        for one in tries
+        if one.loaded <= now.loaded and (one.loaded * WORTH <= now.loaded or one.read * WORTH <= now.read)
+    ]
+    if not better:
+        return None
+    best = min(better, key=lambda one: one.loaded * one.read)
+    said = []
+    if best.loaded < 0.95 * now.loaded:
+        said.append(f"load {best.loaded:.3g} x the images' bytes instead of {now.loaded:.3g} x")
+    if best.read < 0.95 * now.read:
+        said.append(f"read {best.read:.3g} x the images' pixels instead of {now.read:.3g} x")
+    return f"{best.what} would {' and '.join(said)}"
+
+
+def _larger(rows: PlanRows, reading: Reading, total: TotalCost) -> Iterator[Try]:
+    """Yield larger tiles of the same overlap, where the plan is one whole grid."""
+    plan = rows.plan
+    if plan.header.config["patching"]["name"] not in ("tiled", "sequential"):
+        return
+    patching = plan.patching
+    if not isinstance(patching, TiledPatching | SequentialPatching) or patching.n_patches != plan.n_rows:
+        return
+    smallest = rows.sizes.min(axis=0).tolist()
+    for times in STRIDES:
+        size = [times * (a - b) + b for a, b in zip(patching.patch_size, patching.overlaps, strict=True)]
+        if any(a > b for a, b in zip(size, smallest, strict=True)) or prod(size) > MAX_TILE:
+            return
+        larger = type(patching)(plan.data_shapes, size, patching.overlaps, multiple_of=patching.multiple_of)
+        yield _tried(rows, reading, total, larger)
+
+
+def _tried(rows: PlanRows, reading: Reading, total: TotalCost, patching: TiledPatching | SequentialPatching) -> Try:
+    """Return what another grid costs: pixels in closed form, loads of a sample where it is large."""
+    n = patching.n_patches
+    if n <= TRIED_ROWS:
+        runs = [Run(one, 0) for one in runs_of(patching, rows.sizes, [(0, n)])]
+    else:
+        runs = [half_warm(one) for one in runs_of(patching, rows.sizes, spans(n, TRIED_ROWS // N_RUNS))]
+    along = cache(_reads)
+    pixels = [
+        shape[0] * prod(map(along, patching.grid_axes(data_idx))) for data_idx, shape in enumerate(patching.data_shapes)
+    ]
+    n_bytes = sum(a * b for a, b in zip(pixels, reading.pixel_bytes, strict=True))
+    loaded, wanted = reading.loaded_bytes(runs)
+    size = " x ".join(map(str, patching.patch_size))
+    what = f"tiles of {size} with the same overlap"
+    return Try(what, loaded / wanted * n_bytes / total.bytes, sum(pixels) / total.pixels)
+
+
+def _reads(axis: GridAxis) -> int:
+    """Return how many pixels of an axis its patches read together."""
+    return sum(visits * n for visits, n in read_histogram(axis).items())

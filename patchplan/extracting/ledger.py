@@ -1,0 +1,60 @@
+"""Which batches are written: by a run that was stopped, as its journal says and its files bear out, and by this one.
+
+A record of the journal tells of one batch: `sample` is its first row, which may be larger than other fields hold.
+"""
+
+import numpy as np
+
+from patchplan.core.specs import IntArray
+from patchplan.extracting.batches import Batch
+from patchplan.journal import Journal, Kind, Recording, Records, mark, pieces, stamp
+from patchplan.tiles.writing.writer import TileWriter
+
+
+class Ledger:
+    """The batches of one output.
+
+    Parameters
+    ----------
+    recording : Recording
+        What an earlier run noted, and where what is written is noted.
+    writer : TileWriter
+        Knows the files of a batch.
+    index : range or IntArray
+        The index of each row.
+    """
+
+    def __init__(self, recording: Recording, writer: TileWriter, index: range | IntArray) -> None:
+        self._journal: Journal = recording.journal
+        self._writer = writer
+        found = self._holding(recording.records, index)
+        order = np.argsort(found[:, 0], kind="stable")
+        self._start, self._count = found[order].T
+        self.n_rows = int(self._count.sum())
+        """Rows that an earlier run has written."""
+
+    def _holding(self, records: Records, index: range | IntArray) -> IntArray:
+        """Return first row and number of rows of the batches whose files are as they were noted."""
+        records = records[records["kind"] == Kind.PIECE]
+        columns = (records["sample"], records["count"][:, -1], records["stamp"])
+        found = {}
+        for start, count, told in zip(*(column.tolist() for column in columns), strict=True):
+            rows = np.asarray(index[start : start + count], np.int64)
+            if len(rows) == count and stamp(self._writer.files(start, rows)) == told:
+                found[start] = count
+        return np.array(list(found.items()), np.int64).reshape(-1, 2)
+
+    def has(self, batch: Batch) -> bool:
+        """Tell whether an earlier run has written a batch."""
+        at = int(np.searchsorted(self._start, batch.start))
+        return at < len(self._start) and (self._start[at], self._count[at]) == (batch.start, len(batch.index))
+
+    def note(self, batch: Batch) -> None:
+        """Note that a batch is written. Threads may call it at once."""
+        told = stamp(self._writer.files(batch.start, batch.index))
+        self._journal.append(pieces(0, 0, batch.start, (0,), (len(batch.index),), 0, told))
+
+    def complete(self) -> None:
+        """Note that all is done."""
+        self._journal.sync()
+        self._journal.append(mark(Kind.COMPLETE))
