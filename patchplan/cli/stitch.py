@@ -108,9 +108,7 @@ def stitch(
     ] = None,
     finish: Annotated[
         Path | None,
-        typer.Option(
-            metavar="OUT", help="Complete OUT when all shares are written; no TILES.", rich_help_panel=JOBS
-        ),
+        typer.Option(metavar="OUT", help="Complete OUT when all shares are written; no TILES.", rich_help_panel=JOBS),
     ] = None,
     memory: Annotated[
         str, typer.Option(metavar="SIZE", help="Memory beyond the program's own.", rich_help_panel=RUN)

@@ -64,13 +64,19 @@ def is_finished(content: Content, target: Target, uuid: str, images: Iterable[Pa
         raise OutputError(f"{path}: exists already, and does not tell that it is of this plan and options; {again}")
     written = path.stat().st_mtime_ns
     for image in images:
-        with suppress(OSError):
-            found = image.stat()
-            if max(found.st_mtime_ns, found.st_ctime_ns) > written:
-                raise OutputError(f"{path}: is there already, and {image} is newer; {again}")
+        if _last_change(image) > written:
+            raise OutputError(f"{path}: is there already, and {image} is newer; {again}")
     if checksums and not manifest_of(path).is_file():
         raise OutputError(f"{path}: is there already, without checksums; {again}")
     return True
+
+
+def _last_change(image: Path) -> int:
+    """Return when a file was written or moved, in ns; 0 for one that is not there, and cannot be cut anew."""
+    with suppress(OSError):
+        found = image.stat()
+        return max(found.st_mtime_ns, found.st_ctime_ns)
+    return 0
 
 
 def write(content: Content, cutter: Cutter, target: Target, identity: Identity, running: Running) -> None:

@@ -196,7 +196,7 @@ REFUSALS = {
         ("p.csv", "--empty", "--channels-out", "1", "--dtype", "u1", "-o", "out.zarr", "--resume"),
         "--resume: not allowed with --empty, which writes no patch",
     ),
-    "existing, to go on with": (("p.csv", "-o", "masks", "--resume"), "masks: exists already, and is not what this"),
+    "existing, to go on with": (("p.csv", "-o", "masks", "--resume"), "masks: exists already, and does not tell"),
     "empty of what": (("p.csv", "--empty", "-o", "out.zarr"), "needs --channels-out C and --dtype"),
     "existing": (("p.csv", "-o", "masks"), "masks: exists already"),
     "other files": (("p.csv", "-o", "notes", "--overwrite"), "notes.txt in it is no part of such an output"),

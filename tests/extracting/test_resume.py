@@ -121,12 +121,32 @@ def test_with_nothing_to_go_on_with_it_begins(made, tmp_path, kind):
 
 @pytest.mark.parametrize("kind", ENDS)
 def test_what_is_complete_is_left_as_it_is(made, tmp_path, kind):
+    """A stack tells what it is of; of others nobody can tell."""
     out = extract(made, tmp_path, kind)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    formats: Any = {"format": kind} if kind in ("npy", "tif") else {}
-    result = patchplan.extract(made / "p.csv", out, resume=True, **formats)
-    assert result.notes == (f"{out} is there already, of this plan and in this form: nothing is left to do",)
+    if kind == "stack":
+        result = patchplan.extract(made / "p.csv", out, resume=True)
+        assert result.notes == (f"{out} is there already, of this plan and these options: nothing is left to do",)
+    else:
+        with pytest.raises(patchplan.PatchplanError, match="exists already, and does not tell that it is of this plan"):
+            extract(made, tmp_path, kind, resume=True)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("options", [{"pad_mode": "reflect"}, {"channels": [0]}], ids=["pad_mode", "channels"])
+def test_a_stack_of_other_options_is_not_taken_for_the_same(made, tmp_path, options):
+    out = extract(made, tmp_path, "stack")
+    with pytest.raises(patchplan.PatchplanError, match="does not tell that it is of this plan and options"):
+        patchplan.extract(made / "p.csv", out, resume=True, **options)
+
+
+def test_a_stack_that_is_older_than_its_image_is_refused(made, tmp_path):
+    shutil.copy(made / "a.npy", tmp_path)
+    patchplan.plan(tmp_path / "a.npy", tmp_path / "p.csv", patching=TILED)
+    out = patchplan.extract(tmp_path / "p.csv", tmp_path / "out.zarr").out
+    (tmp_path / "a.npy").touch()
+    with pytest.raises(patchplan.PatchplanError, match=r"is there already, and .*a\.npy is newer"):
+        patchplan.extract(tmp_path / "p.csv", str(out), resume=True)
 
 
 @pytest.mark.parametrize("kind", ENDS)
@@ -136,16 +156,16 @@ def test_what_is_complete_and_something_else_is_not_touched(made, tmp_path, kind
     patchplan.plan(tmp_path / "a.npy", tmp_path / "p.csv", patching={**TILED, "overlaps": 0})
     out = extract(tmp_path, tmp_path, kind)
     before = listing(tmp_path)
-    with pytest.raises(patchplan.PatchplanError, match=r"exists already, and is not what this plan and these options"):
+    with pytest.raises(patchplan.PatchplanError, match=r"exists already, and does not tell"):
         extract(made, tmp_path, kind, resume=True)
     if kind in ("npy", "tif"):
-        with pytest.raises(patchplan.PatchplanError, match=r"exists already, and is not what this plan"):
+        with pytest.raises(patchplan.PatchplanError, match=r"exists already, and does not tell"):
             patchplan.extract(tmp_path / "p.csv", out, format="tif" if kind == "npy" else "npy", resume=True)
     if kind == "stack":
         form: Any = {"channels_out": 1, "dtype": "u2", "overwrite": True}
         patchplan.extract(tmp_path / "p.csv", out, empty=True, **form)
         before = listing(tmp_path)
-        with pytest.raises(patchplan.PatchplanError, match=r"exists already, and is not what this plan"):
+        with pytest.raises(patchplan.PatchplanError, match=r"exists already, and does not tell"):
             extract(tmp_path, tmp_path, kind, resume=True)
     assert listing(tmp_path) == before
 
@@ -199,7 +219,7 @@ def test_checksums_are_those_of_the_files(made, tmp_path, kind):
     assert manifest.is_file()
     assert patchplan.verify(out).ok
     manifest.unlink()
-    with pytest.raises(patchplan.PatchplanError, match="exists already"):
+    with pytest.raises(patchplan.PatchplanError, match=r"exists already|without checksums"):
         extract(made, tmp_path, kind, checksums=True, resume=True)
     manifest.touch()
     extract(made, tmp_path, kind, overwrite=True)

@@ -94,3 +94,13 @@ function records(place, list) {
 function boxWord({ data_idx, sample_idx, start, stop }) {
   return `image ${data_idx} sample ${sample_idx} [${start.map((low, i) => `${low}:${stop[i]}`).join(", ")}]`;
 }
+
+function showSplits(place, { per_split: figures, context, leaks }) {
+  records(place, Object.entries(figures).map(([name, one]) => ({ split: name, patches: one.n_patches, "pixels read": one.pixels })));
+  const counted = context.some(Boolean) ? `, ${context.join(", ")} pixels of context around each patch counted in` : "";
+  place.append(node("p", leaks.length ? `These share pixels${counted}:` : `No pixel is in two splits${counted}.`));
+  if (!leaks.length) return;
+  records(place, leaks.map(({ splits, fold, pixels, boxes }) => ({
+    splits, ...(fold !== null && { fold }), "pixels shared": pixels, "first boxes": boxes.slice(0, 3).map(boxWord).join("; "),
+  })));
+}

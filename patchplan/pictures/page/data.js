@@ -43,6 +43,21 @@ function columnsOf(bytes, n, specs) {
 
 const value = (column, i) => (typeof column === "number" ? column : column[i]);
 
+// Boxes of one sample, as [top, left, bottom, right].
+function boxesIn(columns, n, sample, tiles) {
+  const boxes = [];
+  const box = (corner, size, i) => {
+    const top = value(columns[`${corner}_y`], i), left = value(columns[`${corner}_x`], i);
+    return [top, left, top + value(columns[`${size}_y`], i), left + value(columns[`${size}_x`], i)];
+  };
+  for (let i = 0; i < n; i++) {
+    if (value(columns.sample_idx, i) !== sample) continue;
+    const kept = tiles ? box("stitch_coords", "crop_size", i) : null;
+    boxes.push({ row: i, read: box("coords", "patch_size", i), kept, split: "split" in columns ? value(columns.split, i) : null });
+  }
+  return boxes;
+}
+
 // Colours of a scale that the colour-blind can read, viridis; 0 is white.
 const VIRIDIS = ["440154", "482475", "414487", "355f8d", "2a788e", "21918c", "22a884", "44bf70", "7ad151", "bddf26", "fde725"]
   .map((hex) => [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16)));

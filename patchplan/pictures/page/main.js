@@ -36,19 +36,8 @@ async function start() {
     });
     if (head.splits) {
       element("splits-panel").hidden = false;
-      showSplits(head.splits);
+      showSplits(element("splits"), head.splits);
     }
-  }
-
-  function showSplits({ per_split: figures, context, leaks }) {
-    const place = element("splits");
-    records(place, Object.entries(figures).map(([name, one]) => ({ split: name, patches: one.n_patches, "pixels read": one.pixels })));
-    const counted = context.some(Boolean) ? `, ${context.join(", ")} pixels of context around each patch counted in` : "";
-    place.append(node("p", leaks.length ? `These share pixels${counted}:` : `No pixel is in two splits${counted}.`));
-    if (!leaks.length) return;
-    records(place, leaks.map(({ splits, fold, pixels, boxes }) => ({
-      splits, ...(fold !== null && { fold }), "pixels shared": pixels, "first boxes": boxes.slice(0, 3).map(boxWord).join("; "),
-    })));
   }
 
   function order() {
@@ -125,17 +114,7 @@ async function start() {
     const packed = head.images[image].outlines;
     if (!packed) return [];
     if (!unpacked.has(image)) unpacked.set(image, columnsOf(await inflate(part(data, packed.at)), packed.n, packed.columns));
-    const columns = unpacked.get(image), boxes = [];
-    const box = (corner, size, i) => {
-      const top = value(columns[`${corner}_y`], i), left = value(columns[`${corner}_x`], i);
-      return [top, left, top + value(columns[`${size}_y`], i), left + value(columns[`${size}_x`], i)];
-    };
-    for (let i = 0; i < packed.n; i++) {
-      if (value(columns.sample_idx, i) !== sample) continue;
-      const kept = head.tiles ? box("stitch_coords", "crop_size", i) : null;
-      boxes.push({ row: i, read: box("coords", "patch_size", i), kept, split: "split" in columns ? value(columns.split, i) : null });
-    }
-    return boxes;
+    return boxesIn(unpacked.get(image), packed.n, sample, head.tiles);
   }
 
   async function showLayer(turn = ++chosen.turn) {

@@ -43,10 +43,12 @@ class Viewer {
   }
 
   resized() {
+    const fitted = this.scale === this.least;
     const ratio = window.devicePixelRatio || 1;
     this.canvas.width = Math.max(1, Math.round(this.canvas.clientWidth * ratio));
     this.canvas.height = Math.max(1, Math.round(this.canvas.clientHeight * ratio));
-    this.fit();
+    if (fitted) this.fit();
+    else this.draw();
   }
 
   zoom(times, x = this.canvas.clientWidth / 2, y = this.canvas.clientHeight / 2) {
