@@ -8,7 +8,7 @@ from patchplan.errors import OutputError, PlanError
 from patchplan.journal.identity import read_identity
 from patchplan.plans.plan import Plan, open_plan
 from patchplan.publish import left_by_others, partial_of
-from patchplan.publish.growth import RUN
+from patchplan.publish.names import RUN
 from patchplan.stitching.assemble import Assembly
 from patchplan.stitching.audit import Auditor
 from patchplan.stitching.held import HeldTiles

@@ -12,9 +12,9 @@ from patchplan.plans.plan import Plan
 from patchplan.stitching.blend import CACHED_WEIGHTS
 from patchplan.stitching.canvases import CanvasOptions
 from patchplan.stitching.canvases.grid import chunks_and_shards
-from patchplan.stitching.engine import OVERHEAD, TILE_BYTES
 from patchplan.stitching.frame import Frame, make_frame
 from patchplan.stitching.render import PixelRules
+from patchplan.stitching.work import OVERHEAD, TILE_BYTES
 from patchplan.tiles.reading import BATCH_BYTES
 
 DEFAULT = "2GB"

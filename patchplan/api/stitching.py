@@ -1,16 +1,14 @@
 """`stitch`: predicted tiles back into images."""
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
 from patchplan.api.common import PathLike, Progress, counting
 from patchplan.api.preparing import (
-    Prepared,
     check_early,
     check_places,
     check_shared,
@@ -18,8 +16,9 @@ from patchplan.api.preparing import (
     prepare,
     prove,
 )
+from patchplan.api.tiles import open_any_tiles, tile_paths, tiles_identity
 from patchplan.core.specs import IntArray
-from patchplan.errors import AuditError, ConfigError
+from patchplan.errors import AuditError
 from patchplan.plans.plan import Plan
 from patchplan.plans.subset import write_subset
 from patchplan.publish import left_by_others
@@ -32,11 +31,6 @@ from patchplan.stitching.running import run
 from patchplan.stitching.shares import parse_share
 from patchplan.stitching.sharing import run_share
 from patchplan.tiles.check import check_tiles
-from patchplan.tiles.identity import identity as identity_of_tiles
-from patchplan.tiles.memory import ArrayTiles, ObjectTiles
-from patchplan.tiles.opening import open_tiles
-from patchplan.tiles.protocol import Tiles
-from patchplan.tiles.words import AbsentChunks
 
 
 def stitch(
@@ -185,10 +179,11 @@ def stitch(
     paths = tile_paths(tiles)
     check_places(prepared, paths, missing_output, overwrite=overwrite)
     only_check = check or check_nan
+    writes = prepared.target.path is not None and not (only_check or dry_run)
     if not only_check and part is None:
         check_early(prepared.target, overwrite=overwrite, resume=resume)
     with left_by_others(prepared.target.path):
-        source = _tiles(tiles, paths, prepared, absent_chunks=absent_chunks, later_wins=later_wins)
+        source = open_any_tiles(tiles, paths, prepared, absent_chunks=absent_chunks, later_wins=later_wins)
         try:
             auditor = Auditor(prepared.rows, source, prepared.options)
             audit = auditor.audit()
@@ -197,7 +192,7 @@ def stitch(
             written = None if dry_run else _write_missing(missing_output, auditor, audit, overwrite=overwrite)
             assembly = Assembly(auditor, audit, overlapping(prepared.rows))
             identity = prepared.identity(
-                tiles_identity(source, paths),
+                tiles_identity(source, paths) if writes else [],
                 overwrite=overwrite,
                 checksums=checksums,
                 absent_chunks=absent_chunks,
@@ -231,46 +226,6 @@ def _run(
         error.result = found.model_copy(update={"bad": broken or found.bad})
         raise
     return result.model_copy(update={"missing_output": written})
-
-
-def tiles_identity(tiles: Tiles, paths: Sequence[Path]) -> list[dict[str, Any]]:
-    """Return what tells these tiles from others."""
-    if paths:
-        return identity_of_tiles(paths)
-    forms = ", ".join(map(str, tiles.forms))
-    return [{"path": tiles.uris[0], "files": tiles.n, "digest": forms}]
-
-
-def tile_paths(tiles: Any) -> list[Path]:
-    """Return the paths of tiles that are files; nothing for arrays and objects."""
-    if isinstance(tiles, str | os.PathLike):
-        return [Path(tiles)]
-    if isinstance(tiles, Sequence) and tiles and all(isinstance(one, str | os.PathLike) for one in tiles):
-        return [Path(one) for one in tiles]
-    return []
-
-
-def _tiles(tiles: Any, paths: Sequence[Path], prepared: Prepared, *, absent_chunks: str, later_wins: bool) -> Tiles:
-    """Open tiles, wherever they are."""
-    if absent_chunks not in get_args(AbsentChunks):
-        raise ConfigError(f"--absent-chunks: found {absent_chunks!r}; allowed: {', '.join(get_args(AbsentChunks))}")
-    rows, options = prepared.rows, prepared.options
-    ndim, index = rows.plan.header.ndim, rows.index
-    if paths:
-        return open_tiles(
-            paths,
-            index,
-            ndim=ndim,
-            digest=rows.plan.digest,
-            epoch=rows.epoch,
-            absent_chunks="zeros" if absent_chunks == "zeros" else "missing",
-            later_wins=later_wins,
-            threads=options.workers,
-            cache_bytes=options.memory // 16,
-        )
-    if hasattr(tiles, "tile") and not hasattr(tiles, "shape"):  # arrays of torch have a method of that name
-        return ObjectTiles(tiles, index, ndim=ndim)
-    return ArrayTiles(tiles, index, ndim=ndim)
 
 
 def _check_all(audit: Audit, auditor: Auditor, *, nan: bool, progress: Progress | None) -> None:

@@ -8,7 +8,7 @@ import typer
 from patchplan.cli.boundary import reported
 from patchplan.cli.progress import progress_bars
 from patchplan.cli.render import say
-from patchplan.cli.values import per_axis
+from patchplan.cli.values import entries, number, number_of_levels, per_axis
 from patchplan.errors import AuditError, ConfigError, OutputError, TilesError
 from patchplan.stitching.words import Blend, Ngff, OutputFormat
 from patchplan.tiles.words import AbsentChunks
@@ -143,15 +143,15 @@ def stitch(
         "absent_chunks": absent_chunks,
         "later_wins": later_wins,
         "margin": per_axis("margin", margin),
-        "scale": _entries(scale),
+        "scale": entries(scale),
         "blend": blend,
         "reduce": reduce,
         "dtype": dtype,
-        "fill_value": _number(fill_value),
+        "fill_value": number("--fill-value", fill_value),
         "force": force,
         "labels": labels,
         "ngff": ngff,
-        "levels": _levels(levels),
+        "levels": number_of_levels(levels),
         "chunks": per_axis("chunks", chunks),
         "shards": "none" if shards == "none" else per_axis("shards", shards),
         "compression": compression,
@@ -223,29 +223,3 @@ def _run(
         if not quiet and error.result is not None and error.result.missing_output:
             say(f"wrote {error.result.missing_output}: what to run again", "note")
         raise
-
-
-def _entries(text: str | None) -> str | list[str] | None:
-    """Split entries; what they mean is read by the library."""
-    return text.split(",") if text is not None and "," in text else text
-
-
-def _number(text: str) -> int | float:
-    """Read a number; whole ones exactly, as 64-bit pixels need it."""
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        return float(text)
-    except ValueError:
-        raise ConfigError(f"--fill-value: found {text!r}; allowed: a number, such as 0, 0.5 or nan") from None
-
-
-def _levels(text: str | None) -> int | str | None:
-    if text is None or text == "auto":
-        return text
-    try:
-        return int(text)
-    except ValueError:
-        raise ConfigError(f"--levels: found {text!r}; allowed: auto, or a whole number from 1") from None

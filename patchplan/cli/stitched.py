@@ -56,10 +56,12 @@ def _show_images(result: "StitchResult", lines: Sequence[str]) -> None:
 
 
 def _summary(result: "StitchResult") -> list[str]:
+    from patchplan.stitching.result import ShareResult
+
     tiles = count(result.n_tiles, "tile", "tiles")
     if result.outputs:
         lines = [f"{result.blend}: {tiles}, {count(len(result.outputs), 'image', 'images')}"]
-    elif result.share is not None:
+    elif isinstance(result, ShareResult):
         lines = [f"{result.blend}: share {result.share} is written"]
     else:
         lines = [f"{tiles} checked"]

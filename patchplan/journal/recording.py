@@ -12,7 +12,8 @@ from patchplan.journal.reading import is_complete, read_journal
 from patchplan.journal.records import RECORD, Kind, Records
 from patchplan.journal.stamps import stamp
 from patchplan.journal.writing import Journal
-from patchplan.publish.growth import JOURNAL, RUN, Growth
+from patchplan.publish.growth import Growth
+from patchplan.publish.names import JOURNAL, RUN
 
 CheckMore = Callable[[Facts, Facts, Path], None]
 """Compares what the stopped run told beside its facts with what is told now; raises OutputError."""

@@ -2,7 +2,8 @@
 
 from patchplan.publish.clearing import Ours, zarr_files
 from patchplan.publish.files import check_free, published
-from patchplan.publish.growth import Growth, check_folder, growing, left_by_others, partial_of
+from patchplan.publish.growth import Growth, growing, left_by_others
+from patchplan.publish.names import check_folder, partial_of
 
 __all__ = [
     "Growth",

@@ -21,40 +21,8 @@ from patchplan.publish.checksums import check_manifest, manifest_of
 from patchplan.publish.clearing import Ours, check_ours, sweep
 from patchplan.publish.files import check_free, look, reported
 from patchplan.publish.locks import flush_disk, flush_file, flush_folder, lock_file, one_at_a_time, open_folder
-from patchplan.publish.swap import check_way, clear, repair, set_aside, swap
-
-RUN, JOURNAL, CLOSED, SCRATCH, CHECKSUMS = "run.json", "journal", "closed.json", "scratch", "sha256"
-_LOCK = "lock"
-
-MAX_NAME = 230
-"""Bytes of an output's name: systems have 255, and what it is called while it is replaced is longer."""
-_NEW = r"(\.[0-9a-f]{8})?\.new"
-_STATE = re.compile(
-    rf"{_LOCK}(-\d+)?|({RUN}|{JOURNAL}(-\d+)?|image-\d+\.json|{CLOSED}|{CHECKSUMS})({_NEW})?|{SCRATCH}(-\d+)?(/.*)?"
-)
-
-
-def partial_of(path: Path) -> Path:
-    """Return the folder in which an output grows."""
-    return path.with_name(f"{path.name}.partial")
-
-
-def check_folder(path: Path, *, overwrite: bool, ours: Ours) -> None:
-    """Raise OutputError unless a folder may be written under this name, losing no file that is not `ours`."""
-    if path.name in ("", ".."):
-        raise OutputError(f"{path}: is no name for an output")
-    link, folder, exists, parent = look(path)
-    if link:
-        raise OutputError(f"{path}: is a link; give the name of what it leads to")
-    if exists and not folder:
-        raise OutputError(f"{path}: is a file, and a folder is to be written; give another name")
-    if exists and not overwrite:
-        raise OutputError(f"{path}: exists already; use --overwrite to replace it, or another name")
-    if not parent:
-        raise OutputError(f"{path}: the folder {path.parent} does not exist")
-    if exists:
-        check_ours(path, ours)
-        check_way(path)
+from patchplan.publish.names import CHECKSUMS, JOURNAL, LOCK, MAX_NAME, RUN, STATE, check_folder, partial_of
+from patchplan.publish.swap import clear, repair, set_aside, swap
 
 
 class Growth:
@@ -82,7 +50,7 @@ class Growth:
         self.path, self.is_folder, self.overwrite, self._ours = path, folder, overwrite, ours
         self.partial = partial_of(path)
         # no output may be taken for what lies beside it
-        self.place = self.partial / (f"{path.name}.output" if _STATE.fullmatch(path.name) else path.name)
+        self.place = self.partial / (f"{path.name}.output" if STATE.fullmatch(path.name) else path.name)
         self.checksums = self.partial / CHECKSUMS
         self.resumed = self.has_checksums = self.keep = False
         self.advice = ""
@@ -124,7 +92,7 @@ class Growth:
                 self.check_free()
             partial.mkdir(exist_ok=True)
             try:
-                handle = lock_file(partial / _LOCK, shared=shared)
+                handle = lock_file(partial / LOCK, shared=shared)
             except BaseException:
                 with suppress(OSError):
                     partial.rmdir()
@@ -144,7 +112,7 @@ class Growth:
 
     def _clear(self, *, resume: bool) -> None:
         """Remove what a stopped run left, if it is nothing to go on with or may be replaced."""
-        names = [entry.name for entry in self.partial.iterdir() if not re.fullmatch(rf"{_LOCK}(-\d+)?", entry.name)]
+        names = [entry.name for entry in self.partial.iterdir() if not re.fullmatch(rf"{LOCK}(-\d+)?", entry.name)]
         if not names:
             return
         if not (self.overwrite or resume):
@@ -164,7 +132,7 @@ class Growth:
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
     def _is_mine(self, name: str) -> bool:
-        if _STATE.fullmatch(name) or name == self.place.name:
+        if STATE.fullmatch(name) or name == self.place.name:
             return True
         return self._ours(name.removeprefix(f"{self.place.name}/") if self.is_folder else name)
 

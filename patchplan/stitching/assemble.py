@@ -14,13 +14,13 @@ from patchplan.errors import ConfigError, ShapeError, TilesError
 from patchplan.patching.grid import GridPatching
 from patchplan.stitching.audit import Audit, Auditor, ImageRows
 from patchplan.stitching.canvases.protocol import Canvas
-from patchplan.stitching.engine import ImageWork
 from patchplan.stitching.frame import Frame, OutputKind, make_frame
 from patchplan.stitching.ledger import ImageLedger
 from patchplan.stitching.options import StitchOptions
 from patchplan.stitching.places import BinnedPlaces, GridPlaces, TilePlaces, place_grid
 from patchplan.stitching.reduce import rounds
 from patchplan.stitching.render import PixelRules, Renderer
+from patchplan.stitching.work import ImageWork
 from patchplan.tiles.protocol import TileForm, Tiles
 
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from patchplan.core.placing import Placed
 from patchplan.core.specs import IntArray
-from patchplan.stitching.engine import Task
 from patchplan.stitching.places import GridPlaces, TilePlaces
+from patchplan.stitching.work import Task
 
 
 class Blocks:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from patchplan.plans.header import ImageRecord
 from patchplan.publish import Growth, Ours, growing
-from patchplan.publish.growth import SCRATCH
+from patchplan.publish.names import SCRATCH
 from patchplan.stitching.canvases.ome_tiff import scratch_of
 from patchplan.stitching.canvases.opening import files_of
 from patchplan.stitching.naming import output_names

@@ -1,6 +1,6 @@
 """Tiles put together as they come, in any order: a block is written when its last tile is there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,26 +9,20 @@ from numpy.typing import NDArray
 
 from patchplan.core.specs import IntArray, SpecTable
 from patchplan.errors import AuditError, TilesError
-from patchplan.journal import Identity
-from patchplan.journal.identity import read_identity, write_identity
-from patchplan.publish.growth import CLOSED
 from patchplan.stitching.audit import ImageRows
 from patchplan.stitching.blocks import Blocks
 from patchplan.stitching.canvases import Canvas
-from patchplan.stitching.engine import Buffer, ImageWork, Progress, check_memory, do_box
+from patchplan.stitching.engine import Buffer, Progress, do_box
 from patchplan.stitching.findings import some
 from patchplan.stitching.held import HeldTiles
 from patchplan.stitching.job import Output, StitchJob
 from patchplan.stitching.ledger import ImageLedger, Ledger
 from patchplan.stitching.lookup import Lookup
 from patchplan.stitching.running import is_whole
+from patchplan.stitching.told import Told
+from patchplan.stitching.work import ImageWork, check_memory
 from patchplan.tiles.protocol import TileForm
 from patchplan.tiles.reading import NUMBERS
-
-
-def about(place: Path, data_idx: int) -> Path:
-    """Return the file that tells of an image's first tile, for a run that goes on."""
-    return place.parent / f"image-{data_idx}.json"
 
 
 class ImageFeed:
@@ -115,10 +109,13 @@ class Feed:
         self._total = job.n_pixels
         self._lookup = Lookup(job.auditor, grid=job.assembly.audit.grid, scratch=scratch)
         self._written: NDArray[np.bool_] = np.zeros(tiles.n, np.bool_)
-        self._lacking = self._closed_without()
-        for data_idx in self._begun():
-            if not published:
-                self._go_on(data_idx)
+        self._told = None if place is None else Told(place.parent)
+        self._lacking = np.zeros(tiles.n, np.bool_)
+        begun = [] if self._told is None else self._told.begun(job.assembly.audit.images)
+        if self._told is not None:
+            self._lacking[self._told.lacking()] = True
+        for data_idx in begun if not published else ():
+            self._go_on(data_idx)
         if published:
             self._take_all()
 
@@ -126,22 +123,6 @@ class Feed:
     def wanted(self) -> IntArray:
         """Indices of the tiles that have not come and are needed, ascending."""
         return np.sort(np.asarray(self._lookup.index)[~self.tiles.present & ~self._lacking])
-
-    def _closed_without(self) -> NDArray[np.bool_]:
-        """Return which tiles a stopped run did without when it was closed: its blocks are without them, too."""
-        lacking = np.zeros(self.tiles.n, np.bool_)
-        if self.place is not None and (path := self.place.parent / CLOSED).exists():
-            lacking[np.array(read_identity(path).facts["positions"], np.int64)] = True
-        return lacking
-
-    def _begun(self) -> Iterator[int]:
-        """Yield the images that a stopped run had begun, after what it knew of their tiles is told to the audit."""
-        for data_idx, image in enumerate(self.job.assembly.audit.images):
-            if self.place is not None and (path := about(self.place, data_idx)).exists():
-                facts = read_identity(path).facts
-                image.form = TileForm(tuple(facts["shape"]), np.dtype(facts["dtype"]))
-                image.whole, image.alone, image.largest = facts["whole"], facts["alone"], facts["largest"]
-                yield data_idx
 
     def _take_all(self) -> None:
         """Take all for done, as a stopped run has done it."""
@@ -231,19 +212,11 @@ class Feed:
         if data_idx not in self._images:
             output = self.job.output(data_idx)
             canvas = self.job.open_canvas(output, self.place)
-            if self.place is not None:
-                self._tell(data_idx, self.place)
+            if self._told is not None:
+                image = self.job.assembly.audit.images[data_idx]
+                self._told.tell_image(data_idx, image, self.job.assembly.form_of(data_idx))
             self._images[data_idx] = ImageFeed(self, output, canvas, self.ledger.image(data_idx))
         return self._images[data_idx]
-
-    def _tell(self, data_idx: int, place: Path) -> None:
-        """Write what decides how an image's tiles go together: its first one, which does not come again."""
-        image = self.job.assembly.audit.images[data_idx]
-        form = self.job.assembly.form_of(data_idx)
-        known = {"whole": image.whole, "alone": image.alone, "largest": image.largest}
-        facts = {"shape": form.shape, "dtype": form.dtype.str, **known}
-        if not about(place, data_idx).exists():
-            write_identity(about(place, data_idx), Identity(facts, {}))
 
     def _finish(self, data_idx: int) -> None:
         image = self._images.pop(data_idx)
@@ -277,9 +250,8 @@ class Feed:
                 f"{len(absent):,} of {self.tiles.n:,} tiles are missing: {some(audit.missing.tolist())}",
                 audit.missing.tolist(),
             )
-        if len(absent) and self.place is not None:
-            closed = Identity({"positions": np.flatnonzero(~self.tiles.present).tolist()}, {})
-            write_identity(self.place.parent / CLOSED, closed)
+        if len(absent) and self._told is not None:
+            self._told.tell_lacking(np.flatnonzero(~self.tiles.present))
         for data_idx, image in enumerate(audit.images):
             if data_idx not in self._finished:
                 image.form = self.job.assembly.form_of(data_idx)

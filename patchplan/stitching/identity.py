@@ -1,6 +1,7 @@
 """What a stitch is: all that decides its bytes, so that only the same goes on with what a stopped run left."""
 
 from dataclasses import asdict
+from functools import cache
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
@@ -44,7 +45,7 @@ def identity_of(
     Memory and threads are no facts: the bytes do not depend on them.
     """
     facts = {
-        "patchplan": version("patchplan"),
+        "patchplan": _version(),
         "what is written": f"{target.kind}, several images" if target.several else target.kind,
         PLAN: rows.plan.digest,
         "tiles of the plan": _tiles_of(rows),  # those of a subset are tiles of the whole
@@ -71,6 +72,11 @@ def identity_of(
 def check_tiles(found: Facts, now: Facts, where: Path) -> None:
     """Raise OutputError if the tiles are not those of the stopped run."""
     check_unchanged(found[TILES], now[TILES], where)
+
+
+@cache
+def _version() -> str:
+    return version("patchplan")
 
 
 def _tiles_of(rows: EpochRows) -> str:

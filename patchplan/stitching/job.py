@@ -21,7 +21,7 @@ from patchplan.stitching.findings import some
 from patchplan.stitching.frame import Frame
 from patchplan.stitching.ledger import Ledger
 from patchplan.stitching.render import PixelRules
-from patchplan.stitching.result import BadTile, StitchedImage, StitchResult
+from patchplan.stitching.result import BadTile, ShareResult, StitchedImage, StitchResult
 from patchplan.stitching.shares import Share
 from patchplan.stitching.target import Target
 
@@ -129,7 +129,7 @@ class StitchJob:
         )
         return self.result(images, [*self._notes(outputs), note])
 
-    def share_done(self, share: Share, left: Sequence[int]) -> StitchResult:
+    def share_done(self, share: Share, left: Sequence[int]) -> ShareResult:
         """Return what one share did; `left` are the numbers of those that are not done."""
         note = f"of {share.parts} shares are left: {some(left)}"
         if not left:
@@ -140,7 +140,8 @@ class StitchJob:
         notes = [note]
         if self.target.path is not None and self.target.path.exists():
             notes.append(f"{self.target.path} exists: --finish will need --overwrite to replace it")
-        return self.result([], notes).model_copy(update={"share": str(share), "shares_left": tuple(left)})
+        found = self.result([], notes).model_dump()
+        return ShareResult(**found, share=str(share), shares_left=tuple(left))
 
     def done(self, written: Sequence[tuple[Output, int]], arrays: Sequence[NDArray[Any]]) -> StitchResult:
         """Return what was written: outputs with their numbers of pixels that no tile covers."""

@@ -40,8 +40,7 @@ class StitchOptions:
         """Return what decides the pixels, in one line: a name for the output that is the same for the same."""
         scale = ",".join(map(str, self.scale))
         reduce = None if self.reduction is None else self.reduction.text
-        values = f"{self.blend} {reduce} {self.dtype} {scale} {self.margin} {self.fill_value} {self.labels}"
-        return f"{values} {self.allow_missing}"
+        return f"{self.blend} {reduce} {self.dtype} {scale} {self.margin} {self.fill_value} {self.labels}"
 
 
 def parse_options(

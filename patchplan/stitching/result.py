@@ -38,8 +38,7 @@ class StitchResult(BaseModel):
     """What was done, or found.
 
     `n_tiles` counts the tiles that are there; `missing` and `duplicate` are indices. `notes` say what a user
-    should know, such as that values were rounded. Where a share was written, `share` is its K/N, `shares_left`
-    are the numbers of those that are not written, and there are no outputs yet.
+    should know, such as that values were rounded.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,11 +52,19 @@ class StitchResult(BaseModel):
     bad: tuple[BadTile, ...]
     missing_output: str | None
     notes: tuple[str, ...]
-    share: str | None = None
-    shares_left: tuple[int, ...] = ()
     _arrays: tuple[NDArray[Any], ...] = PrivateAttr(default=())
 
     @property
     def arrays(self) -> tuple[NDArray[Any], ...]:
         """The images in the order of `data_idx`, each in its source's axis order, where no output was named."""
         return self._arrays
+
+
+class ShareResult(StitchResult):
+    """What one share of a stitch did: `share` is its K/N. There are no outputs yet.
+
+    `shares_left` are the numbers of those that are not written.
+    """
+
+    share: str
+    shares_left: tuple[int, ...]

@@ -47,7 +47,7 @@ def owners(sizes: NDArray[np.int64], before: int, total: int, parts: int) -> NDA
     Examples
     --------
     >>> owners(np.full(6, 10), 0, 60, 4)
-    array([1, 1, 2, 3, 3, 4])
+    array([1, 2, 2, 3, 4, 4])
     """
     flat = sizes.reshape(-1)
     twice_middle = 2 * (before + np.cumsum(flat)) - flat

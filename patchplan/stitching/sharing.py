@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from patchplan.errors import AuditError, ConfigError, OutputError
 from patchplan.journal import RECORD, Records, is_complete, is_published, read_journal
 from patchplan.publish import Growth
-from patchplan.publish.growth import JOURNAL
+from patchplan.publish.names import JOURNAL
 from patchplan.stitching.canvases.opening import block_of
 from patchplan.stitching.engine import Counted, Progress
 from patchplan.stitching.findings import some
