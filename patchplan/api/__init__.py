@@ -1,11 +1,36 @@
-"""One function per command: open, run, return a result. Nothing here prints."""
+"""One function per command: open, run, return a result. Nothing here prints.
 
-from patchplan.api.extracting import extract, read_patches
-from patchplan.api.finishing import finish
-from patchplan.api.inspecting import inspect, inspect_images
-from patchplan.api.planning import plan
-from patchplan.api.stitching import stitch
-from patchplan.api.streaming import Stitcher
-from patchplan.api.verifying import verify
+Each is imported when it is first used, so that no command waits for what others need.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from patchplan.api.extracting import extract, read_patches
+    from patchplan.api.finishing import finish
+    from patchplan.api.inspecting import inspect, inspect_images
+    from patchplan.api.planning import plan
+    from patchplan.api.stitching import stitch
+    from patchplan.api.streaming import Stitcher
+    from patchplan.api.verifying import verify
 
 __all__ = ["Stitcher", "extract", "finish", "inspect", "inspect_images", "plan", "read_patches", "stitch", "verify"]
+
+_HOMES = {
+    "Stitcher": "streaming",
+    "extract": "extracting",
+    "finish": "finishing",
+    "inspect": "inspecting",
+    "inspect_images": "inspecting",
+    "plan": "planning",
+    "read_patches": "extracting",
+    "stitch": "stitching",
+    "verify": "verifying",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'patchplan.api' has no attribute {name!r}")
+    return getattr(import_module(f"patchplan.api.{_HOMES[name]}"), name)

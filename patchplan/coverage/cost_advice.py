@@ -14,7 +14,7 @@ from patchplan.coverage.rows import PlanRows
 from patchplan.patching.sequential import SequentialPatching
 from patchplan.patching.tiled import TiledPatching
 
-MORTON = "reading the same patches in Morton order"
+MORTON = "a loader that reads the same patches in Morton order"
 
 WORTH = 2
 """Times cheaper from which it is told."""
@@ -43,6 +43,8 @@ def advise(rows: PlanRows, reading: Reading, total: TotalCost) -> str | None:
     Of what is read no more may be loaded for it.
     """
     order, morton = total.plan_order, total.morton_order
+    if total.sampled:  # each run of a sample begins with a cold cache, and what is "at most" cannot be compared
+        return None
     if order is None or morton is None or not order.amplification or not morton.amplification:
         return None
     own = total.bytes_read / total.bytes

@@ -23,7 +23,9 @@ def plan_cost(
     places = Places(rows.plan)
     runs, sampled = choose_runs(rows, places)
     reading = Reading(rows.plan, places, cache, _following(runs, places, progress))
-    report = _Report(rows, places, reading.costs(runs), reading.pixel_bytes, read, sampled=sampled, told=bool(runs))
+    report = _Report(
+        rows, places, reading.costs(runs), reading.pixel_bytes, read, sampled=sampled, told=bool(runs), cache=cache
+    )
     images = [report.image(data_idx) for data_idx in range(len(read))]
     total = TotalCost(**report.fields(range(len(read))), cache=cache, advice=None)
     return images, total.model_copy(update={"advice": advise(rows, Reading(rows.plan, places, cache), total)})
@@ -52,6 +54,7 @@ class _Report:
     read: Sequence[ImageCount]
     sampled: bool
     told: bool
+    cache: int
 
     def image(self, data_idx: int) -> ImageCost:
         """Return what one image costs."""
@@ -73,9 +76,10 @@ class _Report:
         known = [i for i in images if self.places.stored[i].unit is not None] if self.told else []
         n_counted = sum(costs.patches[i] for i in images)
         per_patch = None
-        if known and (n := sum(costs.patches[i] for i in known)):
-            touched = sum(self._channels(i) * costs.touched[i] for i in known)
-            per_patch = ChunksPerPatch(mean=touched / n, max=max(self._channels(i) * costs.most[i] for i in known))
+        chunked = [i for i in known if self.places.grids[i] is not None]
+        if n := sum(costs.patches[i] for i in chunked):
+            touched = sum(self._channels(i) * costs.touched[i] for i in chunked)
+            per_patch = ChunksPerPatch(mean=touched / n, max=max(self._channels(i) * costs.most[i] for i in chunked))
         return {
             "pixels": sum(pixels.values()),
             "pixels_read": sum(visits.values()),
@@ -84,13 +88,26 @@ class _Report:
             "n_counted": n_counted,
             "sampled": self.sampled,
             "chunks_per_patch": per_patch,
-            "plan_order": self._order(costs.plan, known),
-            "morton_order": self._order(costs.morton, known),
+            "plan_order": self._capped(self._order(costs.plan, known), visits, known),
+            "morton_order": self._capped(self._order(costs.morton, known), visits, known),
         }
 
     def _channels(self, data_idx: int) -> int:
         grid = self.places.grids[data_idx]
         return 0 if grid is None else grid.n_channel_chunks
+
+    def _capped(self, order: OrderCost | None, visits: dict[int, int], images: Sequence[int]) -> OrderCost | None:
+        """Return what a sample's order loads at most, where the cache holds all chunks: each of them once."""
+        grids = {i: self.places.grids[i] for i in images}
+        sizes = [0 if grid is None else grid.n_places * grid.place_bytes for grid in self.places.grids]
+        if order is None or not self.sampled or sum(sizes) > self.cache or order.amplification is None:
+            return order
+        wanted = sum(visits[i] * self.pixel_bytes[i] for i in images)
+        n_bytes = sum(visits[i] * self.pixel_bytes[i] if grid is None else sizes[i] for i, grid in grids.items())
+        if not wanted or n_bytes / wanted >= order.amplification:
+            return order
+        chunks = sum(grid.n_places * grid.n_channel_chunks for grid in grids.values() if grid is not None)
+        return OrderCost(chunks=chunks, bytes=n_bytes, bytes_wanted=wanted, amplification=n_bytes / wanted)
 
     def _order(self, loaded: Loaded, images: Sequence[int]) -> OrderCost | None:
         """Return what an order loads: of mapped files just what is wanted."""

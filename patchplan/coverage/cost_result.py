@@ -19,7 +19,7 @@ class OrderCost(Frozen):
 
 
 class ChunksPerPatch(Frozen):
-    """Chunks that a patch touches, those of all channels."""
+    """Chunks that a patch touches, those of all channels, over images that are stored in chunks."""
 
     mean: float
     max: int
@@ -31,7 +31,8 @@ class Cost(Frozen):
     `pixels` and `bytes` are the image's own, `pixels_read` and `bytes_read` those of all patches; bytes count all
     channels. `plan_order` is the order of the rows, `morton_order` that order in space, an epoch at a time. Both,
     and `chunks_per_patch`, are of `n_counted` patches, which are a sample where `sampled`; null where it cannot be
-    told what a file stores as one.
+    told what a file stores as one. A sample is of runs of rows that each begin with an empty cache, so what it loads
+    is an upper bound; where the cache holds all chunks, that is each of them once, over all patches.
     """
 
     pixels: int
@@ -76,7 +77,7 @@ class TotalCost(Cost):
 
 
 class SplitSize(Frozen):
-    """Patches of a split, and pixels that they read, each counted once, context left out."""
+    """Patches of a split, and pixels that they read, each counted once (in each fold), context left out."""
 
     n_patches: int
     pixels: int

@@ -15,7 +15,7 @@ def cost_lines(cost: TotalCost) -> Iterator[str]:
         f"{bytes_text(cost.bytes_read)} of {bytes_text(cost.bytes)}"
     )
     where = f"through a cache of {memory_text(cost.cache)}" if cost.cache else "without a cache"
-    sample = f" (a sample of {cost.n_counted:,} patches)" if cost.sampled else ""
+    sample = f" (at most, by a sample of {cost.n_counted:,} patches)" if cost.sampled else ""
     if cost.plan_order is None or cost.morton_order is None:
         yield "chunks: cannot be told, as nobody knows how the images are stored or patches touch too many chunks"
     else:

@@ -116,6 +116,7 @@ def _panel(
     frame.set_xlim(0, pixels[1])
     frame.set_ylim(pixels[0], 0)
     frame.tick_params(labelsize=7, colors=TEXT)
+    frame.ticklabel_format(style="plain", useOffset=False)  # "1e6" would be written over the words beside it
     frame.locator_params(nbins=max(1, min(6, columns // 80)), axis="x", integer=True)
     frame.locator_params(nbins=max(1, min(6, rows // 50)), axis="y", integer=True)
     shape = " x ".join(f"{n:,}" for n in panel.size)
