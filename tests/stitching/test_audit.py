@@ -218,7 +218,9 @@ def test_an_object_whose_tile_raises_goes_through(plan):
         patchplan.stitch(plan, Broken())
 
 
-@pytest.mark.parametrize("tiles", [None, 5, [], object(), [np.zeros(3)]], ids=str)
+@pytest.mark.parametrize(
+    "tiles", [None, 5, [], object(), [np.zeros(3)]], ids=["none", "number", "empty", "object", "one axis"]
+)
 def test_what_is_no_tiles_is_refused(plan, tiles):
     with pytest.raises((TilesError, TypeError), match=r"tile|array"):
         patchplan.stitch(plan, tiles)
