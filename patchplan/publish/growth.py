@@ -90,17 +90,20 @@ class Growth:
             going_on = (resume or shared) and (partial / RUN).is_file()
             if not going_on and not shared:
                 self.check_free()
-            partial.mkdir(exist_ok=True)
+            new = not partial.exists()
             try:
+                partial.mkdir(exist_ok=True)
                 handle = lock_file(partial / LOCK, shared=shared)
+                if handle is None:
+                    raise OutputError(f"{partial}: another run is writing there; wait for it, or give another name")
+                self.keep = shared or not new  # what is there is not ours to remove until it is known to be
+                self._locks.append(handle)
             except BaseException:
-                with suppress(OSError):
-                    partial.rmdir()
+                if new:
+                    with suppress(OSError):
+                        (partial / LOCK).unlink(missing_ok=True)
+                        partial.rmdir()
                 raise
-            if handle is None:
-                raise OutputError(f"{partial}: another run is writing there; wait for it, or give another name")
-            self.keep = True  # what is there is not ours to remove until it is known to be
-            self._locks.append(handle)
             self._folder = open_folder(partial)
             self.resumed = going_on
             if going_on and not shared:  # else others write at the same time, and who finishes looks
