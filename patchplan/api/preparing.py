@@ -9,14 +9,14 @@ from typing import Any
 from patchplan.api.common import PathLike
 from patchplan.coverage.report import inspect_plan
 from patchplan.errors import AuditError, ConfigError, OutputError
-from patchplan.journal import OVERWRITE, Identity
+from patchplan.journal import CHECKSUMS, OVERWRITE, Identity
 from patchplan.plans.epoch import EpochRows
 from patchplan.plans.plan import OneEpoch, Plan, open_plan
 from patchplan.plans.write import files_of
 from patchplan.publish import check_folder, check_free
 from patchplan.stitching.audit import Audit, Auditor
 from patchplan.stitching.canvases import CanvasOptions
-from patchplan.stitching.identity import AGAIN, AUDIT, CHECKSUMS, TILES, again, identity_of, told_audit
+from patchplan.stitching.identity import AGAIN, AUDIT, TILES, again, identity_of, tiles_of, told_audit
 from patchplan.stitching.options import StitchOptions, parse_options, parse_storage
 from patchplan.stitching.target import Target, check_apart, parse_target
 
@@ -82,8 +82,9 @@ def prepare(
     target = parse_target(output, format, len(opened.images))
     stored = parse_storage(ndim, target.kind, parsed, **storage)
     # a name for what is written: the same for the same
-    stored = replace(stored, token=f"{opened.digest} {epoch} {parsed.describe()} {stored.describe()}")
-    return Prepared(opened, opened.epoch(epoch), parsed, target, stored)
+    rows = opened.epoch(epoch)
+    stored = replace(stored, token=f"{opened.digest} {tiles_of(rows)} {epoch} {parsed.describe()} {stored.describe()}")
+    return Prepared(opened, rows, parsed, target, stored)
 
 
 def check_places(

@@ -23,7 +23,7 @@ from patchplan.stitching.held import HeldTiles
 from patchplan.stitching.job import StitchJob
 from patchplan.stitching.ledger import Ledger
 from patchplan.stitching.result import StitchResult
-from patchplan.stitching.running import is_there, recorded_run, seal
+from patchplan.stitching.running import check_not_stale, is_there, recorded_run, seal
 
 
 class _LeftError(Exception):
@@ -116,7 +116,7 @@ class Stitcher:
         self._lock = Lock()
         self._feed: Feed | None = None
         self._there: StitchJob | None = None
-        self._seal: Callable[[Ledger], None] = lambda ledger: None
+        self._seal: Callable[[], None] = lambda: None
 
     def __enter__(self) -> "Stitcher":
         prepared = self._prepared
@@ -139,6 +139,7 @@ class Stitcher:
                 self._checksums,
             )
             if self._resume and not self._overwrite and is_there(job):
+                check_not_stale(job)
                 self._there = job
                 return self
             growth = stack.enter_context(job.destination.growing(resume=self._resume, shared=False))
@@ -152,7 +153,7 @@ class Stitcher:
             scratch = stack.enter_context(job.destination.scratch(None))
             return Feed(job, None, Ledger(), scratch, self._progress)
         recording = stack.enter_context(recorded_run(job, growth))
-        self._seal = lambda ledger: seal(job, growth, recording, ledger, self._progress)
+        self._seal = lambda: seal(job, growth, recording, self._progress)
         ledger = Ledger(recording.journal, recording.records, resumed=growth.resumed)
         scratch = stack.enter_context(job.destination.scratch(growth.place))
         return Feed(job, growth.place, ledger, scratch, self._progress, published=recording.published)
@@ -210,6 +211,6 @@ class Stitcher:
             return
         with self._stack:
             written = feed.close()
-            self._seal(feed.ledger)
+            self._seal()
         arrays = [array for _, _, array in written if array is not None]
         self.result = feed.job.done([(output, filled) for output, filled, _ in written], arrays)

@@ -16,7 +16,7 @@ from patchplan.images.padding import PadMode
 from patchplan.journal import Identity
 from patchplan.journal.identity import Facts
 
-IMAGES, CHECKSUMS = "images", "checksums"
+IMAGES = "images"
 
 
 def identity_of(content: Content, sources: Sources, target: Target, pad_mode: PadMode, **more: bool) -> Identity:

@@ -7,7 +7,7 @@ import numpy as np
 
 from patchplan.core.specs import IntArray
 from patchplan.extracting.batches import Batch
-from patchplan.journal import Journal, Kind, Recording, Records, mark, pieces, stamp
+from patchplan.journal import Journal, Kind, Recording, Records, pieces, stamp
 from patchplan.tiles.writing.writer import TileWriter
 
 
@@ -53,8 +53,3 @@ class Ledger:
         """Note that a batch is written. Threads may call it at once."""
         told = stamp(self._writer.files(batch.start, batch.index))
         self._journal.append(pieces(0, 0, batch.start, (0,), (len(batch.index),), 0, told))
-
-    def complete(self) -> None:
-        """Note that all is done."""
-        self._journal.sync()
-        self._journal.append(mark(Kind.COMPLETE))

@@ -7,14 +7,14 @@ import numpy as np
 
 from patchplan.extracting.content import Content, survey
 from patchplan.extracting.cutting import Cutter
-from patchplan.extracting.identity import CHECKSUMS, identity_of, uuid_of
+from patchplan.extracting.identity import identity_of, uuid_of
 from patchplan.extracting.limits import workers_within
 from patchplan.extracting.result import ExtractResult
 from patchplan.extracting.sources import Sources
 from patchplan.extracting.target import Target
 from patchplan.extracting.writing import Running, is_finished, write
 from patchplan.images.padding import PadMode
-from patchplan.journal import OVERWRITE
+from patchplan.journal import CHECKSUMS, OVERWRITE
 from patchplan.plans.epoch import EpochRows
 from patchplan.tiles.protocol import TileForm
 
@@ -48,7 +48,7 @@ def extract_rows(
     if target is not None and not running.dry_run:
         more = {OVERWRITE: running.overwrite, CHECKSUMS: running.checksums}
         identity = identity_of(content, sources, target, pad_mode, **more)
-        write(content, Cutter(sources, pad_mode), target, identity, replace(running, workers=workers))
+        notes += write(content, Cutter(sources, pad_mode), target, identity, replace(running, workers=workers))
     return _result(content, target, running, notes=tuple(notes))
 
 

@@ -11,12 +11,12 @@ from patchplan.errors import OutputError
 from patchplan.extracting.batches import Batch, batches
 from patchplan.extracting.content import Content
 from patchplan.extracting.cutting import Cutter
-from patchplan.extracting.identity import CHECKSUMS, check_images
+from patchplan.extracting.identity import check_images
 from patchplan.extracting.ledger import Ledger
 from patchplan.extracting.target import Target
 from patchplan.journal import Identity, Records, recorded
-from patchplan.publish import Growth, partial_of
-from patchplan.publish.checksums import manifest_of, write_checksums
+from patchplan.publish import partial_of
+from patchplan.publish.checksums import manifest_of
 from patchplan.publish.files import look
 from patchplan.publish.swap import clear
 from patchplan.tiles.writing.writer import TileWriter
@@ -79,8 +79,8 @@ def _last_change(image: Path) -> int:
     return 0
 
 
-def write(content: Content, cutter: Cutter, target: Target, identity: Identity, running: Running) -> None:
-    """Write the patches, or those that a stopped run has not written, and publish them.
+def write(content: Content, cutter: Cutter, target: Target, identity: Identity, running: Running) -> tuple[str, ...]:
+    """Write the patches, or those that a stopped run has not written, and publish them; return notes.
 
     Raises
     ------
@@ -96,17 +96,14 @@ def write(content: Content, cutter: Cutter, target: Target, identity: Identity, 
 
         advice = f"what is done stays in {growth.partial}: use --resume to go on, or --overwrite to begin anew"
         with recorded(growth, identity, advice, check_images, usable=usable) as recording:
-            growth.has_checksums = bool(recording.more.get(CHECKSUMS))
-            if recording.published:
-                return
-            with closing(target.writer(growth.place, content, identity.uuid, running.workers)) as writer:
-                ledger = Ledger(recording, writer, content.rows.index)
-                _fill(content, cutter, writer, ledger, running)
-            cutter.sources.check_unchanged(content.images)
-            growth.checksums.unlink(missing_ok=True)  # those of a run that was stopped may be torn
-            if running.checksums or growth.has_checksums:
-                _write_checksums(growth, running)
-            ledger.complete()
+            growth.has_checksums |= running.checksums
+            if not recording.published:
+                with closing(target.writer(growth.place, content, identity.uuid, running.workers)) as writer:
+                    _fill(content, cutter, writer, Ledger(recording, writer, content.rows.index), running)
+                cutter.sources.check_unchanged(content.images)
+            growth.seal(running.workers, running.progress)
+            recording.complete()
+        return recording.notes
 
 
 def _fill(content: Content, cutter: Cutter, writer: TileWriter, ledger: Ledger, running: Running) -> None:
@@ -143,11 +140,3 @@ def _fill(content: Content, cutter: Cutter, writer: TileWriter, ledger: Ledger, 
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def _write_checksums(growth: Growth, running: Running) -> None:
-    growth.has_checksums = True
-    growth.sweep()
-    progress = running.progress
-    told = None if progress is None else lambda done, total: progress("bytes of checksums", done, total)
-    write_checksums(growth.place, growth.path.name, growth.checksums, threads=running.workers, progress=told)

@@ -9,7 +9,7 @@ import numpy as np
 
 from patchplan.journal.identity import Facts, Identity, check_same, read_identity, write_identity
 from patchplan.journal.reading import is_complete, read_journal
-from patchplan.journal.records import RECORD, Kind, Records
+from patchplan.journal.records import RECORD, Kind, Records, mark
 from patchplan.journal.stamps import stamp
 from patchplan.journal.writing import Journal
 from patchplan.publish.growth import Growth
@@ -23,6 +23,9 @@ Usable = Callable[[Records], Records]
 OVERWRITE = "overwrite"
 """In what a run tells beside its facts: whether it may replace an output, so that it need not be said again."""
 
+CHECKSUMS = "checksums"
+"""Whether it wants checksums."""
+
 REPLACED = "replaced"
 """The stamp of the output that it was to replace."""
 
@@ -32,14 +35,18 @@ class Recording:
     """A journal that is open, and what an earlier run noted in it.
 
     `published` tells that the output had its name already when that run was stopped, so that nothing is left
-    to do; `lost` counts records that could not be read. `more` is what the first run told beside its facts.
+    to do; `notes` say what a user should know of the journal.
     """
 
     journal: Journal
     records: Records
-    lost: int
     published: bool
-    more: Facts
+    notes: tuple[str, ...]
+
+    def complete(self) -> None:
+        """Note that all is done: of a share, or of the output."""
+        self.journal.append(mark(Kind.COMPLETE))
+        self.journal.sync()  # who reads it may be another machine
 
 
 @contextmanager
@@ -76,6 +83,7 @@ def recorded(
     """
     more = settle(growth, identity, check_more, shared=part is not None)
     growth.advice = advice
+    growth.has_checksums |= more.get(CHECKSUMS) is True
     name = JOURNAL if part is None else f"{JOURNAL}-{part}"
     path = growth.partial / name
     if part is not None:
@@ -92,7 +100,7 @@ def recorded(
             growth.check_free()
     journal = Journal.begin(path, identity.number, growth.flush, records)
     try:
-        yield Recording(journal, records, lost, published, more)
+        yield Recording(journal, records, published, _told(path, lost))
         growth.keep = True  # all is done: what now goes wrong with its name must not lose it
     except BaseException:
         with suppress(OSError):  # what stopped the run must not be hidden
@@ -100,6 +108,12 @@ def recorded(
         raise
     finally:
         journal.close()
+
+
+def _told(path: Path, lost: int) -> tuple[str, ...]:
+    if not lost:
+        return ()
+    return (f"{path}: {lost:,} records could not be read or trusted; what they told of is written again",)
 
 
 def is_published(growth: Growth, run: int) -> bool:

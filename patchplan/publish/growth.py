@@ -5,24 +5,28 @@ out.zarr.partial/lock       locked while a run lives; lock-K by one that has a s
 out.zarr.partial/out.zarr   the output, a folder or a file, which becomes out.zarr by one rename
 out.zarr.partial/sha256     its checksums, if they are asked for, which become out.zarr.sha256
 out.zarr.partial/run.json   what the run is, as long as another may go on with it
-out.zarr.partial/journal    what it has done; journal-K of a share, image-I.json what is known of an image
+out.zarr.partial/journal    what it has done; journal-K of a share, image-I.json and closed.json what is known of tiles
 out.zarr.partial/scratch/   what does not fit into memory; scratch-K of a share
 """
 
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from patchplan.errors import OutputError
-from patchplan.publish.checksums import check_manifest, manifest_of
+from patchplan.publish.checksums import check_manifest, manifest_of, write_checksums
 from patchplan.publish.clearing import Ours, check_ours, sweep
 from patchplan.publish.files import check_free, look, reported
 from patchplan.publish.locks import flush_disk, flush_file, flush_folder, lock_file, one_at_a_time, open_folder
 from patchplan.publish.names import CHECKSUMS, JOURNAL, LOCK, MAX_NAME, RUN, STATE, check_folder, partial_of
 from patchplan.publish.swap import clear, repair, set_aside, swap
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is counted, how many are done, and how many there are."""
 
 
 class Growth:
@@ -139,16 +143,23 @@ class Growth:
             return True
         return self._ours(name.removeprefix(f"{self.place.name}/") if self.is_folder else name)
 
-    def sweep(self) -> None:
-        """Remove what killed writers left in the output, when nothing is written to it any more."""
-        if self.is_folder and self.resumed and self.place.exists():
+    def seal(self, threads: int, progress: Progress | None = None) -> None:
+        """Remove what killed writers left in a complete output, and write its checksums unless they are there."""
+        published = not self.place.exists()
+        if published and (self.checksums.exists() or manifest_of(self.path).exists()):
+            return
+        if self.is_folder and self.resumed and not published:
             sweep(self.place)
+        self.checksums.unlink(missing_ok=True)  # a run may have been stopped while it wrote them
+        if self.has_checksums:
+            told = None if progress is None else partial(progress, "bytes of checksums")
+            output = self.path if published else self.place
+            write_checksums(output, self.path.name, self.checksums, threads=threads, progress=told)
 
     def publish(self) -> None:
         """Give the output its name; safe to repeat after a kill at any step."""
         path = self.path
         if self.place.exists():  # else a run was stopped right after it had been moved
-            self.sweep()
             self.flush() if self.is_folder else flush_file(self.place)
             with one_at_a_time(path.parent):
                 if self.is_folder:

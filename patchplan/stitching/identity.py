@@ -19,8 +19,8 @@ from patchplan.stitching.target import Target
 from patchplan.tiles.identity import check_unchanged
 from patchplan.tiles.protocol import TileForm
 
-TILES, CHECKSUMS, AGAIN, AUDIT = "tiles", "checksums", "again", "audit"
-"""What a run tells beside its facts: its tiles, whether it wants checksums, its options, what was found of tiles."""
+TILES, AGAIN, AUDIT = "tiles", "again", "audit"
+"""What a run tells beside its facts: its tiles, its options, what was found of tiles."""
 
 _UNSAID = "left to the program"
 
@@ -48,7 +48,7 @@ def identity_of(
         "patchplan": _version(),
         "what is written": f"{target.kind}, several images" if target.several else target.kind,
         PLAN: rows.plan.digest,
-        "tiles of the plan": _tiles_of(rows),  # those of a subset are tiles of the whole
+        "tiles of the plan": tiles_of(rows),  # those of a subset are tiles of the whole
         "--epoch": rows.epoch,
         "--blend": options.blend,
         "--reduce": _word(None if options.reduction is None else options.reduction.text),
@@ -79,7 +79,8 @@ def _version() -> str:
     return version("patchplan")
 
 
-def _tiles_of(rows: EpochRows) -> str:
+def tiles_of(rows: EpochRows) -> str:
+    """Return which tiles of a plan its rows are: a part of a plan has the digest of the whole."""
     if isinstance(rows.index, range):
         return f"0 to {rows.n - 1}"
     return f"{rows.n} of digest {blake2b(rows.index.tobytes(), digest_size=8).hexdigest()}"

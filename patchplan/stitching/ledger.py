@@ -130,9 +130,3 @@ class Ledger:
         """Return the blocks of one output."""
         first, last = np.searchsorted(self._images, [data_idx, data_idx + 1])
         return ImageLedger(data_idx, self._journal, self._records[first:last], resumed=self._resumed)
-
-    def complete(self) -> None:
-        """Note that all is done, of a share or of the outputs."""
-        if self._journal is not None:
-            self._journal.append(mark(Kind.COMPLETE))
-            self._journal.sync()  # who reads it may be another machine

@@ -1,6 +1,7 @@
 """What `stitch` returns: shown as a table or as JSON."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, PrivateAttr
@@ -53,6 +54,10 @@ class StitchResult(BaseModel):
     missing_output: str | None
     notes: tuple[str, ...]
     _arrays: tuple[NDArray[Any], ...] = PrivateAttr(default=())
+
+    def noted(self, notes: Sequence[str]) -> Self:
+        """Return the same with more notes."""
+        return self.model_copy(update={"notes": (*self.notes, *notes)}) if notes else self
 
     @property
     def arrays(self) -> tuple[NDArray[Any], ...]:

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from patchplan.errors import OutputError
 from patchplan.journal import Recording, Records, recorded
 from patchplan.publish import Growth, partial_of
-from patchplan.publish.checksums import manifest_of, write_checksums
+from patchplan.publish.checksums import manifest_of
 from patchplan.publish.swap import clear
 from patchplan.stitching.canvases import Canvas
 from patchplan.stitching.canvases.finished import is_finished
 from patchplan.stitching.canvases.npy import is_begun
 from patchplan.stitching.canvases.ome_tiff import scratch_of
 from patchplan.stitching.engine import Counted, Progress, Run
-from patchplan.stitching.identity import CHECKSUMS, TILES, check_tiles
+from patchplan.stitching.identity import TILES, check_tiles
 from patchplan.stitching.job import Output, StitchJob
 from patchplan.stitching.ledger import ImageLedger, Ledger
 from patchplan.stitching.result import StitchResult
@@ -46,6 +46,7 @@ def run(job: StitchJob, progress: Progress | None = None) -> StitchResult:
     """
     outputs = job.outputs()
     if job.resume and not job.overwrite and is_there(job):
+        check_not_stale(job)
         return job.there(outputs)
     with job.destination.growing(resume=job.resume, shared=False) as growth:
         if growth is None:
@@ -53,30 +54,18 @@ def run(job: StitchJob, progress: Progress | None = None) -> StitchResult:
         with recorded_run(job, growth) as recording:
             ledger = Ledger(recording.journal, recording.records, resumed=growth.resumed)
             if recording.published:
-                seal(job, growth, recording, ledger, progress)
-                return job.told(outputs, ledger)
-            result = fill(job, outputs, growth.place, ledger, progress)
-            seal(job, growth, recording, ledger, progress)
-        return result
+                result = job.told(outputs, ledger)
+            else:
+                result = fill(job, outputs, growth.place, ledger, progress)
+            seal(job, growth, recording, progress)
+        return result.noted(recording.notes)
 
 
-def seal(job: StitchJob, growth: Growth, recording: Recording, ledger: Ledger, progress: Progress | None) -> None:
+def seal(job: StitchJob, growth: Growth, recording: Recording, progress: Progress | None) -> None:
     """Write checksums where they were asked for, and note that all is done."""
-    growth.has_checksums = job.checksums or recording.more.get(CHECKSUMS) is True
-    growth.sweep()
-    if not recording.published:
-        growth.checksums.unlink(missing_ok=True)  # a run may have been stopped while it wrote them
-    output = growth.place if growth.place.exists() else growth.path  # which has its name already, if it was published
-    there = growth.checksums.exists() or manifest_of(growth.path).exists()
-    if growth.has_checksums and not (recording.published and there):
-        threads = job.assembly.options.workers
-
-        def told(done: int, total: int) -> None:
-            if progress is not None:
-                progress("bytes of checksums", done, total)
-
-        write_checksums(output, growth.path.name, growth.checksums, threads=threads, progress=told)
-    ledger.complete()
+    growth.has_checksums |= job.checksums
+    growth.seal(job.assembly.options.workers, progress)
+    recording.complete()
 
 
 def recorded_run(job: StitchJob, growth: Growth, share: Share | None = None) -> AbstractContextManager[Recording]:
@@ -100,12 +89,7 @@ def recorded_run(job: StitchJob, growth: Growth, share: Share | None = None) -> 
 def is_there(job: StitchJob) -> bool:
     """Tell whether the outputs have their names already, and no run was stopped.
 
-    Their UUID tells of plan and options. Tiles are not compared, but none of their files may be newer.
-
-    Raises
-    ------
-    OutputError
-        If tiles are newer, or checksums are asked for, which the outputs do not have.
+    Their UUID tells of plan and options. Tiles are not compared: see `check_not_stale`.
     """
     path = job.target.path
     if path is None or partial_of(path).exists() or not path.exists():
@@ -115,12 +99,19 @@ def is_there(job: StitchJob) -> bool:
         below = job.destination.path_of(data_idx)
         if below is None or not is_finished(job.target.kind, path / below, job.storage_of(data_idx)):
             return False
+    return True
+
+
+def check_not_stale(job: StitchJob) -> None:
+    """Raise OutputError if tiles are newer than outputs that are there, or these lack checksums that are asked for."""
+    path = job.target.path
+    if path is None:
+        return
     tiles = newer(job.identity.more[TILES], path)
     if tiles is not None:
         raise OutputError(f"{path}: is there already, and {tiles} is newer; use --overwrite to write it anew")
     if job.checksums and not manifest_of(path).exists():
         raise OutputError(f"{path}: is there already, without checksums; use --overwrite to write it anew with them")
-    return True
 
 
 def fill(

@@ -1,6 +1,7 @@
 """A stitch as the jobs of an array: shares that are written apart, and what completes them."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,13 @@ from patchplan.publish.names import JOURNAL
 from patchplan.stitching.canvases.opening import block_of
 from patchplan.stitching.engine import Counted, Progress
 from patchplan.stitching.findings import some
+from patchplan.stitching.identity import TILES
 from patchplan.stitching.job import Output, StitchJob
 from patchplan.stitching.ledger import Ledger
 from patchplan.stitching.result import StitchResult
 from patchplan.stitching.running import Pair, batched, fill, is_there, open_outputs, recorded_run, seal, write
 from patchplan.stitching.shares import Share, block_pixels, owners
+from patchplan.tiles.identity import newer
 
 
 def run_share(job: StitchJob, share: Share, progress: Progress | None = None) -> StitchResult:
@@ -34,7 +37,8 @@ def run_share(job: StitchJob, share: Share, progress: Progress | None = None) ->
     if job.target.kind not in ("ome-zarr", "ome-tiff"):
         raise ConfigError("--share: allowed for .zarr and .tif; a .npy file has no chunks that jobs may write apart")
     outputs = job.outputs()
-    if is_there(job):
+    # with newer tiles the output is to be written anew, which --finish must be told to do
+    if is_there(job) and newer(job.identity.more[TILES], job.target.path or Path()) is None:
         if job.resume:
             return job.there(outputs)
         raise OutputError(f"{job.target.path}: is there already, of this plan and these options; its shares are done")
@@ -51,8 +55,8 @@ def run_share(job: StitchJob, share: Share, progress: Progress | None = None) ->
             done = Counted(progress, sum(int(size[owner == share.number].sum()) for _, size, owner in parts))
             for batch in batched(job, _share_ledgers(job, outputs, share, ledger)):
                 write(job, open_outputs(job, batch, growth.place, done), growth.place, done, share.number)
-            ledger.complete()
-        return job.share_done(share, shares_left(job, growth, share.parts))
+            recording.complete()
+        return job.share_done(share, shares_left(job, growth, share.parts)).noted(recording.notes)
 
 
 def finish(job: StitchJob, parts: int, progress: Progress | None = None) -> StitchResult:
@@ -70,7 +74,7 @@ def finish(job: StitchJob, parts: int, progress: Progress | None = None) -> Stit
             growth.advice = f"what is done stays in {growth.partial}: use --finish again to go on"
             if recording.published:
                 ledger = Ledger(recording.journal, recording.records)
-                seal(job, growth, recording, ledger, progress)
+                seal(job, growth, recording, progress)
                 return job.told(outputs, ledger)
             left = shares_left(job, growth, parts)
             if left:
@@ -79,8 +83,8 @@ def finish(job: StitchJob, parts: int, progress: Progress | None = None) -> Stit
             ledger = Ledger(recording.journal, np.concatenate([*found, recording.records]), resumed=True)
             _check_blocks(job, outputs, growth, ledger, parts)
             result = fill(job, outputs, growth.place, ledger, progress)
-            seal(job, growth, recording, ledger, progress)
-        return result
+            seal(job, growth, recording, progress)
+        return result.noted(recording.notes)
 
 
 def shares_left(job: StitchJob, growth: Growth, parts: int) -> list[int]:

@@ -209,7 +209,7 @@ def test_a_store_for_predictions_is_not_gone_on_with(made, tmp_path, name):
 def test_checksums_are_those_of_the_files(made, tmp_path, kind):
     """They are asked for once, also of a run that was stopped; one that asks for none leaves none."""
     with (
-        mock.patch("patchplan.extracting.writing.Ledger.complete", side_effect=StoppedError),
+        mock.patch("patchplan.journal.recording.Recording.complete", side_effect=StoppedError),
         pytest.raises(StoppedError),
     ):
         extract(made, tmp_path, kind, checksums=True)
@@ -256,3 +256,13 @@ def test_the_record_of_a_run_tells_what_it_is(made, tmp_path):
     found = json.loads((tmp_path / "out.partial" / "run.json").read_text())
     assert found["facts"]["--pad-mode"] == "constant"
     assert [image["uri"] for image in found["more"]["images"]] == ["a.npy"]
+
+
+def test_what_was_complete_when_a_machine_went_down_is_published(made, tmp_path, monkeypatch):
+    """That all is done is on the disk before the output gets its name."""
+    monkeypatch.setattr("patchplan.journal.header.this_boot", lambda: 1)
+    with mock.patch("patchplan.publish.growth.flush_folder", side_effect=StoppedError), pytest.raises(StoppedError):
+        extract(made, tmp_path, "npy")
+    monkeypatch.setattr("patchplan.journal.header.this_boot", lambda: 2)
+    extract(made, tmp_path, "npy", resume=True)
+    assert listing(tmp_path) == listing(made / "npy")

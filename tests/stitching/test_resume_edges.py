@@ -1,5 +1,6 @@
 """Where going on once went wrong: other machines, odd names, instants between two steps."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -284,3 +285,52 @@ def test_a_run_with_volumes_and_samples_goes_on(tmp_path, monkeypatch):
                 )
         patchplan.stitch(plan, tmp_path / "tiles.zarr", tmp_path / "parts" / name, resume=True, **given)
     assert files_of(tmp_path / "parts") == files_of(tmp_path / "whole")
+
+
+def test_an_output_of_other_tiles_of_the_plan_is_not_taken_for_the_same(made, tmp_path):
+    """A part of a plan has the digest of the whole."""
+    plan = patchplan.open_plan(made / "plan.parquet")
+    tiles = pixels_of((plan.n_patches, 1, 96, 96), "f4")
+    np.save(tmp_path / "some.npy", tiles[: plan.n_patches // 2])
+    lacking = [None if index % 2 else tile for index, tile in enumerate(tiles)]
+    folder = tmp_path / "lacking"
+    folder.mkdir()
+    for index, tile in enumerate(lacking):
+        if tile is not None:
+            np.save(folder / f"{index:04d}.npy", tile)
+    with pytest.raises(AuditError, match="missing"):
+        patchplan.stitch(plan, folder, tmp_path / "no.zarr", missing_output=tmp_path / "rest.parquet")
+    rest = patchplan.open_plan(tmp_path / "rest.parquet")
+    assert rest.digest == plan.digest
+    options: dict[str, Any] = {"chunks": 64, "levels": 1}
+    patchplan.stitch(plan, tiles, tmp_path / "out.zarr", **options)
+    with pytest.raises(OutputError, match=r"out\.zarr: exists already"):
+        patchplan.stitch(rest, tiles[1::2], tmp_path / "out.zarr", resume=True, **options)
+
+
+def test_shares_with_newer_tiles_begin_again_beside_what_is_there(made, tmp_path):
+    copy = tmp_path / "tiles.zarr"
+    shutil.copytree(made / "tiles.zarr", copy)
+    output = tmp_path / "out.zarr"
+    options: dict[str, Any] = {"share": "1/1", "resume": True, "workers": 1, "chunks": 64, "shards": "none"}
+    patchplan.stitch(made / "plan.parquet", copy, output, **options)
+    patchplan.finish(made / "plan.parquet", output)
+    next(path for path in copy.rglob("*") if path.is_file()).touch()
+    result = patchplan.stitch(made / "plan.parquet", copy, output, **options)
+    assert result.notes[-1] == f"{output} exists: --finish will need --overwrite to replace it"
+    with pytest.raises(OutputError, match="exists already; use --overwrite"):
+        patchplan.finish(made / "plan.parquet", output)
+    patchplan.finish(made / "plan.parquet", output, overwrite=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"tiles.zarr", "out.zarr"}
+
+
+def test_records_that_cannot_be_read_are_told(made, tmp_path, monkeypatch, small_boxes):
+    output = tmp_path / "out.zarr"
+    with monkeypatch.context() as patched:
+        stop_after(patched, 5)
+        stopped(stitch, made, output)
+    journal = tmp_path / "out.zarr.partial" / "journal"
+    content = bytearray(journal.read_bytes())
+    content[64 + 9] ^= 1
+    journal.write_bytes(content)
+    assert any("1 records could not be read or trusted" in note for note in stitch(made, output, resume=True).notes)
