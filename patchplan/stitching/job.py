@@ -131,7 +131,7 @@ class StitchJob:
 
     def share_done(self, share: Share, left: Sequence[int]) -> ShareResult:
         """Return what one share did; `left` are the numbers of those that are not done."""
-        note = f"of {share.parts} shares are left: {some(left)}"
+        note = f"{len(left):,} of {share.parts:,} shares left to write: {some(left)}"
         if not left:
             command = shlex.join(
                 ["patchplan", "stitch", str(self.auditor.plan.path), "--finish", str(self.target.path)]

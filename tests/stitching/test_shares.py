@@ -103,6 +103,7 @@ def test_what_does_not_belong_together_is_refused(made, tmp_path):
         stitch(made, output, "zarr")
     with pytest.raises(OutputError, match=r"--blend crop, and now it is hann"):
         stitch(made, output, "zarr", share="2/2", blend="hann")
+    assert stitch(made, output, "zarr", share="1/2", resume=True).notes[0] == "1 of 2 shares left to write: 2"
     with pytest.raises(AuditError, match=r"share 2/2 is not written"):
         patchplan.finish(made / "plan.parquet", output)
     assert stitch(made, output, "zarr", share="1/2", resume=True).shares_left == (2,)
