@@ -23,11 +23,12 @@ from tests.benchmarks.stitch_cases import predictions, square_plan, tiled, write
 
 DONE = 0.99
 THREADS = 2
+SIDE, CHUNK = 24576, 256
 
 
 def command(folder: Path, plan: patchplan.Plan, stack: Path, *more: str) -> list[str]:
     """Return the whole command."""
-    words = ("--chunks", "128", "--shards", "none", "--workers", str(THREADS), "--quiet", *more)
+    words = ("--chunks", str(CHUNK), "--shards", "none", "--workers", str(THREADS), "--quiet", *more)
     return [
         sys.executable,
         "-m",
@@ -48,7 +49,7 @@ def seconds_of(words: list[str]) -> float:
     return time.perf_counter() - begun
 
 
-def stop(folder: Path, plan: patchplan.Plan, stack: Path, phase: str) -> Path:
+def stop(folder: Path, plan: patchplan.Plan, stack: Path, phase: str, levels: str) -> Path:
     """Interrupt a run when so much of a phase is done; return what it leaves."""
 
     def interrupt(what: str, done: int, total: int) -> None:
@@ -57,30 +58,30 @@ def stop(folder: Path, plan: patchplan.Plan, stack: Path, phase: str) -> Path:
 
     with contextlib.suppress(KeyboardInterrupt):
         patchplan.stitch(
-            plan, stack, folder / "out.zarr", chunks=128, shards="none", workers=THREADS, memory="128MB",
-            progress=interrupt,
+            plan, stack, folder / "out.zarr", chunks=CHUNK, shards="none", workers=THREADS, memory="256MB",
+            levels=levels if levels == "auto" else int(levels), progress=interrupt,
         )  # fmt: skip
     return folder / "out.zarr.partial"
 
 
 def bench_resume(folder: Path) -> None:
-    """A run of 4,096 chunks and their pyramid, all of which is left to make where pixels were stopped."""
-    plan = square_plan(folder, 8192, tiled(256, 64))
+    """A run of 9,216 chunks, without further levels where it is stopped in its pixels."""
+    plan = square_plan(folder, SIDE, tiled(256, 64))
     pool = predictions(1024, 256)
     stack = write_stack(folder / "tiles.zarr", plan.n_patches, 256, lambda start, stop: pool[: stop - start])
     again = folder / "again"
     again.mkdir()
-    whole = [seconds_of(command(again, plan, stack, "--overwrite")) for _ in range(3)]
-    looked = [seconds_of(command(again, plan, stack, "--overwrite", "--dry-run")) for _ in range(3)]
-    print(f"undisturbed {median(whole):.2f} s, of which start and audit {median(looked):.2f} s")
-    for phase in ("pixels", "blocks of the pyramid"):
-        left = stop(folder, plan, stack, phase)
+    for phase, levels in (("pixels", "1"), ("blocks of the pyramid", "auto")):
+        whole = [seconds_of(command(again, plan, stack, "--overwrite", "--levels", levels)) for _ in range(3)]
+        looked = [seconds_of(command(again, plan, stack, "--overwrite", "--dry-run")) for _ in range(3)]
+        print(f"undisturbed {median(whole):.2f} s, of which start and audit {median(looked):.2f} s")
+        left = stop(folder, plan, stack, phase, levels)
         times = []
         for _ in range(3):
             shutil.rmtree(again)
             again.mkdir()
             shutil.copytree(left, again / left.name)
-            times.append(seconds_of(command(again, plan, stack, "--resume")))
+            times.append(seconds_of(command(again, plan, stack, "--resume", "--levels", levels)))
         shutil.rmtree(left)
         print(
             f"resumed when {DONE:.0%} of {phase} were done: {median(times):.2f} s, "
