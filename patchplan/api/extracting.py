@@ -42,6 +42,8 @@ def extract(
     channels: Sequence[int] | None = None,
     pad_mode: PadMode = "constant",
     epoch: int = 0,
+    split: str | None = None,
+    fold: int | None = None,
     format: FileFormat | None = None,  # noqa: A002 - the name of the option
     empty: bool = False,
     channels_out: int | None = None,
@@ -78,6 +80,10 @@ def extract(
         What is outside an image: zeros, its mirror image, or its edge.
     epoch : int
         Which epoch of the plan.
+    split : str, optional
+        Which split, such as "train", of a plan with a column `split`; all by default.
+    fold : int, optional
+        Which fold, of a plan with a column `fold`. Needed where a patch is in several.
     format : {"npy", "tif"}, optional
         What is in a folder; .npy by default.
     empty : bool
@@ -104,7 +110,7 @@ def extract(
     ConfigError, ImageError, ShapeError, PlanError, OutputError
         All `PatchplanError`; nothing stands under the name of the output then that did not before.
     """
-    rows = _opened(plan, root).epoch(epoch)
+    rows = _opened(plan, root).epoch(epoch, split=split, fold=fold)
     running = Running(
         memory=parse_memory(memory),
         workers=parse_workers(workers),
@@ -138,6 +144,8 @@ def read_patches(
     batch_size: int = 64,
     *,
     epoch: int = 0,
+    split: str | None = None,
+    fold: int | None = None,
     channels: Sequence[int] | None = None,
     pad_mode: PadMode = "constant",
     images: Images | None = None,
@@ -152,7 +160,7 @@ def read_patches(
     batch_size : int
         Patches of a batch, at most: a batch ends where the next patch has another size, number of channels
         or dtype.
-    epoch, channels, pad_mode, images, root
+    epoch, split, fold, channels, pad_mode, images, root
         As for `extract`. Images that need `axes` or the like are given open: `patchplan.open_image(...)`.
 
     Yields
@@ -171,7 +179,7 @@ def read_patches(
     """
     batch_size = whole_number("batch_size", batch_size, 1)
     _check_pad_mode(pad_mode)
-    rows = _opened(plan, root).epoch(epoch)
+    rows = _opened(plan, root).epoch(epoch, split=split, fold=fold)
     cutter = Cutter(_sources(rows.plan, images, channels, {}, None), pad_mode)
     parts = batches(rows, batch_size, cutter.sources.kind_of)
     return ((batch.index, cutter.cut(batch.specs), batch.specs) for batch in parts)

@@ -15,6 +15,7 @@ from patchplan.plans.config import ConfigText, PlanConfig, is_whole, read_config
 from patchplan.plans.draft import Draft
 from patchplan.plans.given import Given, read_given
 from patchplan.plans.header import FOLLOW_FROM_HEADER
+from patchplan.plans.parts import Part, Parts
 from patchplan.plans.result import PlanResult
 from patchplan.plans.select import check_names, large_enough, same_ndim
 from patchplan.plans.tables.csv import is_header
@@ -108,8 +109,9 @@ def plan(
         base = target.parent if root is None else Path(root)
         header = draft.header(base, rows=rows, reading={"axes": settings.axes, "z_as_samples": z_as_samples})
         rows_done = counting(progress, "rows")
-        carried = None if given is None else given.carried
-        write_plan(target, header, draft.passes(), carried=carried, overwrite=overwrite, progress=rows_done)
+        carried = {} if given is None else given.carried
+        passes = [Parts([Part(draft.patching, beside=carried)])] if carried else draft.passes()
+        write_plan(target, header, passes, columns=[*carried], overwrite=overwrite, progress=rows_done)
     return draft.result(None if dry_run else target, skipped)
 
 

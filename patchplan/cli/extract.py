@@ -24,6 +24,12 @@ def extract(
     ] = None,
     file_format: Annotated[FileFormat | None, typer.Option("--format", help="What is in a folder (npy).")] = None,
     epoch: Annotated[int, typer.Option(metavar="K", help="Which epoch of the plan.", rich_help_panel=PATCHES)] = 0,
+    split: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which split: train, validation or test.", rich_help_panel=PATCHES)
+    ] = None,
+    fold: Annotated[
+        int | None, typer.Option(metavar="K", help="Which fold of a plan with folds.", rich_help_panel=PATCHES)
+    ] = None,
     channels: Annotated[
         str | None, typer.Option(metavar="C,...", help="Channels to take, such as 0,2.", rich_help_panel=PATCHES)
     ] = None,
@@ -105,6 +111,8 @@ def extract(
             channels=_channels(channels),
             pad_mode=pad_mode,
             epoch=epoch,
+            split=split,
+            fold=fold,
             format=file_format,
             empty=empty,
             channels_out=channels_out,

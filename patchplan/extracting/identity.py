@@ -40,6 +40,8 @@ def _facts(content: Content, sources: Sources, target: Target, pad_mode: PadMode
         "what is written": f"{target.kind} of {target.format}",
         "a plan of digest": rows.plan.digest,
         "--epoch": rows.epoch,
+        "--split": rows.split or "all",
+        "--fold": "all" if rows.fold is None else rows.fold,
         "a number of patches": content.n,
         "patches whose indices have the digest": _digest(rows.index),
         "--from": "given" if sources.given else "none",

@@ -8,7 +8,7 @@ from pydantic import Field
 from patchplan.patching.config import PatchingConfig
 from patchplan.patching.fixed import FixedConfig
 from patchplan.patching.fixed_random import FixedRandomConfig
-from patchplan.patching.problems import ConfigProblemsError, Problem, found, nearest, validated
+from patchplan.patching.problems import validated_by_name
 from patchplan.patching.protocol import Patching
 from patchplan.patching.random import RandomConfig
 from patchplan.patching.sequential import SequentialConfig
@@ -45,13 +45,7 @@ def parse_config(values: Any) -> PatchingConfig:
     ConfigProblemsError
         With every wrong key, type and value.
     """
-    if not isinstance(values, Mapping):
-        raise ConfigProblemsError([Problem("", f"found {found(values)}; allowed: a mapping with name and its keys")])
-    name = values.get("name")
-    if not isinstance(name, str) or name not in STRATEGIES:
-        allowed = f"allowed: {', '.join(STRATEGIES)}{nearest(name, STRATEGIES)}"
-        raise ConfigProblemsError([Problem("name", f"found {found(name)}; {allowed}")])
-    config: PatchingConfig = validated(STRATEGIES[name], values)
+    config: PatchingConfig = validated_by_name(STRATEGIES, values)
     return config
 
 

@@ -69,6 +69,24 @@ def validated(model: type[BaseModel], values: Mapping[str, Any]) -> Any:
         raise ConfigProblemsError(list(dict.fromkeys(described))) from None
 
 
+def validated_by_name(models: Mapping[str, type[BaseModel]], values: Any) -> Any:
+    """Return the model that `name` chooses, of these values.
+
+    Raises
+    ------
+    ConfigProblemsError
+        With every wrong key, type and value.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigProblemsError([Problem("", f"found {found(values)}; allowed: a mapping with name and its keys")])
+    name = values.get("name")
+    if not isinstance(name, str) or name not in models:
+        raise ConfigProblemsError(
+            [Problem("name", f"found {found(name)}; allowed: {', '.join(models)}{nearest(name, models)}")]
+        )
+    return validated(models[name], values)
+
+
 def _describe(problem: Any, model: type[BaseModel], values: Mapping[str, Any]) -> Problem:
     key = str(problem["loc"][0]) if problem["loc"] else ""
     if problem["type"] == "extra_forbidden":

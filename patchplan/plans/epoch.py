@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from patchplan.core.amounts import whole_number
 from patchplan.core.offsets import check_range
@@ -18,20 +19,29 @@ if TYPE_CHECKING:
 
 PIECE_ROWS = 1 << 14
 
+MAX_NAMED = 16
+"""Values of a column that a message names."""
+
 HELD_ROWS = 1 << 16
 """Rows up to which a table stays in memory: less than 10 MB."""
 
 
 class EpochRows:
-    """Rows of one epoch in the order of the plan; row k is at position k.
+    """Rows of one epoch in the order of the plan, all or those of a split and a fold; row k is at position k.
 
     Open one with `plan.epoch(k)`. Memory: 8 bytes per row where indices are not 0, 1, 2, ..., else next to none.
     """
 
-    def __init__(self, plan: "Plan", epoch: int) -> None:
+    def __init__(self, plan: "Plan", epoch: int, *, split: str | None = None, fold: int | None = None) -> None:
         self.plan = plan
         self.epoch = whole_number("--epoch", epoch)
+        self.split = split
+        self.fold = None if fold is None else whole_number("--fold", fold)
         self._rows = _rows_of(plan, self.epoch)
+        wanted = {"split": self.split, "fold": self.fold}
+        for name, value in wanted.items():
+            if value is not None:
+                self._rows = _rows_with(plan, self._rows, name, value)
 
     @property
     def n(self) -> int:
@@ -59,7 +69,9 @@ class EpochRows:
         ordered = np.sort(found)
         twice = ordered[1:][ordered[1:] == ordered[:-1]]
         if len(twice):
-            raise PlanError(f"{self.plan.path}: index {twice[0]} occurs more than once in epoch {self.epoch}")
+            several = self.fold is None and "fold" in self.plan.schema.names
+            advice = "; it has folds: choose one with --fold" if several else ""
+            raise PlanError(f"{self.plan.path}: index {twice[0]} occurs more than once in epoch {self.epoch}{advice}")
         return found
 
     def specs(self, start: int = 0, stop: int | None = None) -> SpecTable:
@@ -158,6 +170,27 @@ def _rows_of(plan: "Plan", epoch: int) -> range | IntArray:
         there = f"epoch {lowest} only" if lowest == highest else f"epochs {lowest} to {highest}"
         raise PlanError(f"--epoch: found {epoch}; {plan.path} has rows of {there}")
     return rows
+
+
+def _rows_with(plan: "Plan", rows: range | IntArray, name: str, value: str | int) -> range | IntArray:
+    """Return those of ascending rows that have a value in a column; PlanError where none has."""
+    if name not in plan.schema.names:
+        raise PlanError(f"--{name}: found {value!r}; {plan.path} has no column {name}")
+    if not len(rows):
+        return rows
+    start, there, found = int(rows[0]), set(), []
+    for table in plan.batches(start=start, stop=int(rows[-1]) + 1):
+        column = table.column(name)
+        there |= set(column.unique().to_pylist())
+        found.append(start + np.flatnonzero(pc.equal(column, value).to_numpy()))
+        start += len(table)
+    chosen: IntArray = np.concatenate(found)
+    if not isinstance(rows, range):
+        chosen = chosen[np.isin(chosen, rows, assume_unique=True)]
+    if not len(chosen):
+        named = ", ".join(str(one) for one in sorted(there)[:MAX_NAMED])
+        raise PlanError(f"--{name}: found {value!r}; {plan.path} has {named}")
+    return chosen
 
 
 def _check_epoch(plan: "Plan", epoch: int, n_epochs: int) -> None:

@@ -20,7 +20,7 @@ class Given(NamedTuple):
     """Patches in the order of a table, and the columns that go with them: `index`, `split`, `weight`, ..."""
 
     specs: SpecTable
-    carried: pa.Table
+    carried: dict[str, pa.ChunkedArray]
 
 
 def read_given(path: Path) -> Given:
@@ -49,4 +49,9 @@ def read_given(path: Path) -> Given:
         specs = check_values(to_specs(table))
     except ShapeError as error:
         raise PlanError(f"{path}: {error}") from None
-    return Given(specs, table.select([name for name in CARRIED if name in table.schema.names]))
+    return Given(specs, carried(table))
+
+
+def carried(table: pa.Table) -> dict[str, pa.ChunkedArray]:
+    """Return the columns that say more of a patch than where it is."""
+    return {name: table.column(name) for name in CARRIED if name in table.schema.names}

@@ -13,6 +13,7 @@ from patchplan.core.shapes import MAX_SIZE
 from patchplan.errors import PatchplanError, PlanError
 from patchplan.images.boundary import one_line
 from patchplan.images.layout import resolve
+from patchplan.plans.words import SECTIONS, SUBSET_OF
 
 SCHEMA_VERSION = 1
 FOLLOW_FROM_HEADER = ("sequential", "tiled", "whole")
@@ -49,7 +50,8 @@ class Header(BaseModel):
     """What a plan is: where it comes from, its images, and how many patches and rows it has.
 
     `n_patches` counts the patches of one epoch; `n_rows` those of all epochs, whether `rows` says that
-    they are stored or that they follow from the config.
+    they are stored or that they follow from the config. `chosen` tells what regions, filter and weights made of
+    the strategy's patches, `splits` how they were split.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,6 +67,7 @@ class Header(BaseModel):
     ndim: Literal[2, 3]
     epochs: int | None = Field(default=None, ge=1)
     splits: dict[str, Any] | None = None
+    chosen: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _check_config(self) -> "Header":
@@ -72,7 +75,7 @@ class Header(BaseModel):
         if not isinstance(patching, dict) or not isinstance(patching.get("name"), str):
             raise ValueError("config: patching has no name")
         follows = patching["name"] in FOLLOW_FROM_HEADER and self.epochs is None and self.n_rows == self.n_patches
-        if not self.rows and not follows:
+        if not self.rows and not (follows and self.is_strategy):
             raise ValueError(f"rows: a {patching['name']} plan of {self.n_rows} rows does not follow from its header")
         return self
 
@@ -86,6 +89,12 @@ class Header(BaseModel):
         if sum(image.n_patches for image in self.images) != self.n_patches:
             raise ValueError(f"n_patches: {self.n_patches} is not the sum over the images")
         return self
+
+    @property
+    def is_strategy(self) -> bool:
+        """Whether the patches are all those of the strategy: none given as a table, chosen or left out."""
+        chosen = any(self.config.get(key) is not None for key in (*SECTIONS, SUBSET_OF))
+        return self.config["patching"]["name"] != "fixed" and not chosen
 
     def to_json(self) -> str:
         """Return the header as one line of JSON, the same for the same header."""

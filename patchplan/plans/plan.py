@@ -20,10 +20,10 @@ from patchplan.plans.epoch import EpochRows
 from patchplan.plans.header import Header, ImageRecord
 from patchplan.plans.tables.columns import check_rows, schema_of, split_rows, table_schema, to_batch, to_specs
 from patchplan.plans.tables.rows import Rows, open_rows
+from patchplan.plans.words import SUBSET_OF
 
 BATCH_ROWS = 1 << 18
 
-ALL_FROM_CONFIG = ("sequential", "tiled", "whole", "random", "fixed_random", "stratified")
 TEXT = ("split",)
 
 
@@ -51,7 +51,7 @@ class Plan:
 
         Rows of a plan larger than one batch are checked when they are read, not here.
         """
-        if self.header.config["patching"]["name"] != "fixed":
+        if self.header.is_strategy:
             _ = self.patching
         if self.n_rows <= BATCH_ROWS:
             self.table()
@@ -78,10 +78,11 @@ class Plan:
 
     @cached_property
     def patching(self) -> Patching:
-        """The strategy: rebuilt from the header, or for a fixed plan from the rows."""
+        """The strategy rebuilt from the header; of patches that were given or chosen, the rows of the first epoch."""
         config = dict(self.header.config["patching"])
-        if config["name"] == "fixed":
-            config = {"name": "fixed", "fixed_patch_specs": self.specs()}
+        if not self.header.is_strategy:
+            rows = self.specs() if self.header.epochs is None else self.specs(0, self.n_patches)
+            config = {"name": "fixed", "fixed_patch_specs": rows}
         try:
             patching = create_patching(self.data_shapes, config)
         except ValueError as error:
@@ -139,9 +140,9 @@ class Plan:
         pieces = self._rows.pieces(size, self.schema, start, stop)
         return (check_rows(piece, self.data_shapes, str(self.path)) for piece in pieces)
 
-    def epoch(self, epoch: int = 0) -> EpochRows:
-        """Return the rows of one epoch; PlanError where there is no such epoch."""
-        return EpochRows(self, epoch)
+    def epoch(self, epoch: int = 0, *, split: str | None = None, fold: int | None = None) -> EpochRows:
+        """Return the rows of one epoch, all or those of a split and a fold; PlanError where there are none such."""
+        return EpochRows(self, epoch, split=split, fold=fold)
 
     @cached_property
     def digest(self) -> str:
@@ -151,13 +152,13 @@ class Plan:
         of a plan has the digest of the whole: its tiles are tiles of the whole.
         """
         header = self.header
-        if isinstance(whole := header.config.get("subset_of"), str):
+        if isinstance(whole := header.config.get(SUBSET_OF), str):
             return whole
         patching = {key: value for key, value in header.config["patching"].items() if key != "table"}
         shapes = [list(shape) for shape in self.data_shapes]
         facts = [patching, shapes, header.n_patches, header.n_rows, header.tiles, header.epochs]
         hashed = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-        if patching["name"] not in ALL_FROM_CONFIG:
+        if not header.is_strategy:
             columns = {name: hashlib.sha256() for name in self.schema.names if name not in TEXT}
             for batch in self.batches():
                 for name, column in columns.items():

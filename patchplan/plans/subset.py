@@ -9,12 +9,12 @@ from patchplan.core.specs import IntArray
 from patchplan.patching.fixed import FixedPatching
 from patchplan.plans.draft import relative
 from patchplan.plans.epoch import EpochRows
+from patchplan.plans.given import carried
 from patchplan.plans.header import Header
-from patchplan.plans.tables.columns import CARRIED, to_specs
+from patchplan.plans.parts import Part, Parts
+from patchplan.plans.tables.columns import to_specs
+from patchplan.plans.words import SUBSET_OF
 from patchplan.plans.write import write_plan
-
-SUBSET_OF = "subset_of"
-"""Key of a subset's config: the digest of the plan that its tiles belong to."""
 
 
 def write_subset(rows: EpochRows, positions: IntArray, path: Path, *, overwrite: bool = False) -> None:
@@ -32,8 +32,8 @@ def write_subset(rows: EpochRows, positions: IntArray, path: Path, *, overwrite:
         tables.append(piece.take(pa.array(here)))
     table = pa.concat_tables(tables)
     specs = to_specs(table)
-    patching = FixedPatching(specs)
-    write_plan(path, _header(rows, specs.data_idx, path), [patching], carried=_carried(table), overwrite=overwrite)
+    part = Part(FixedPatching(specs), beside=carried(table))
+    write_plan(path, _header(rows, specs.data_idx, path), [Parts([part])], columns=[*part.beside], overwrite=overwrite)
 
 
 def _header(rows: EpochRows, data_idx: IntArray, path: Path) -> Header:
@@ -46,7 +46,3 @@ def _header(rows: EpochRows, data_idx: IntArray, path: Path) -> Header:
     config = plan.header.config | {"patching": {"name": "fixed"}, SUBSET_OF: plan.digest}
     changed = {"config": config, "images": images, "n_patches": len(data_idx), "n_rows": len(data_idx)}
     return plan.header.model_copy(update=changed | {"rows": True, "epochs": None})
-
-
-def _carried(table: pa.Table) -> pa.Table:
-    return table.select([name for name in CARRIED if name in table.schema.names])

@@ -4,3 +4,9 @@ from typing import Literal
 
 StrategyName = Literal["fixed", "fixed_random", "random", "sequential", "stratified", "tiled", "whole"]
 """Names of the strategies; a test holds them against the registry."""
+
+SECTIONS = ("regions", "filter", "split", "weights")
+"""Sections of a config that choose among the patches of a strategy, in the order in which they do."""
+
+SUBSET_OF = "subset_of"
+"""Key of a subset's config: the digest of the plan that its tiles belong to."""

@@ -1,6 +1,6 @@
 """Writing a plan: rows streamed from a strategy into a file."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from patchplan.errors import PlanError
-from patchplan.patching.protocol import Patching
 from patchplan.plans.header import Header
+from patchplan.plans.parts import Parts, Patches
 from patchplan.plans.plan import BATCH_ROWS
 from patchplan.plans.tables import csv, json, parquet
 from patchplan.plans.tables.columns import EXTRA_TYPES, split_rows, table_schema, to_batch
@@ -26,22 +26,22 @@ Progress = Callable[[int, int], None]
 def write_plan(
     path: Path,
     header: Header,
-    passes: Iterable[Patching],
+    passes: Iterable[Patches],
     *,
-    carried: pa.Table | None = None,
+    columns: Sequence[str] = (),
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> None:
-    """Write a plan; where it says so, with the rows of one pass over each strategy given.
+    """Write a plan; where its header says so, with the rows of each pass.
 
     Parameters
     ----------
     path : Path
         Suffix .parquet, .csv or .json.
-    passes : iterable of Patching
-        One strategy, or one per epoch.
-    carried : pyarrow.Table, optional
-        Columns of the table that the patches come from, such as `index` and `split`.
+    passes : iterable of Patches
+        A strategy, or `Parts` with columns beside them; one for each epoch.
+    columns : sequence of str
+        Columns that the parts have beside `index`: `split`, `fold`, `epoch`, `weight`.
     overwrite : bool
         Whether to replace a plan.
 
@@ -52,9 +52,9 @@ def write_plan(
     PlanError
         If the format cannot hold that many rows.
     """
-    extra = [] if carried is None else [name for name in EXTRA_TYPES if name in carried.schema.names]
-    schema = table_schema(header.ndim, tiles=header.tiles, extra=extra if header.epochs is None else ["epoch"])
-    batches = _batches(header, passes, carried, progress) if header.rows else iter(())
+    extra = [name for name in EXTRA_TYPES if name in columns or (name == "epoch" and header.epochs is not None)]
+    schema = table_schema(header.ndim, tiles=header.tiles, extra=extra)
+    batches = _batches(header, passes, extra, progress) if header.rows else iter(())
     suffix = check_suffix(path)
     if header.rows and header.n_rows > MAX_ROWS[suffix]:
         raise PlanError(
@@ -72,17 +72,18 @@ def files_of(path: Path) -> list[Path]:
 
 
 def _batches(
-    header: Header, passes: Iterable[Patching], carried: pa.Table | None, progress: Progress | None
+    header: Header, passes: Iterable[Patches], extra: Sequence[str], progress: Progress | None
 ) -> Iterator[pa.RecordBatch]:
     done = 0
-    for epoch, patching in enumerate(passes):
+    for epoch, patches in enumerate(passes):
         for start, stop in split_rows(0, header.n_patches, BATCH_ROWS):
-            columns: dict[str, Any] = {"index": np.arange(start, stop)}
-            if carried is not None:
-                columns |= {name: carried.column(name)[start:stop].combine_chunks() for name in carried.schema.names}
+            specs = patches.get_patch_specs(start, stop)
+            found: dict[str, Any] = {"index": np.arange(start, stop)}
+            if isinstance(patches, Parts):
+                found |= patches.columns(start, stop)
             if header.epochs is not None:
-                columns["epoch"] = np.full(stop - start, epoch)
-            yield to_batch(patching.get_patch_specs(start, stop), columns.pop("index"), columns)
+                found["epoch"] = np.full(stop - start, epoch)
+            yield to_batch(specs, found["index"], {name: found[name] for name in extra})
             done += stop - start
             if progress is not None:
                 progress(done, header.n_rows)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from patchplan.core.specs import SpecTable
-from patchplan.errors import PlanError
 from patchplan.patching.protocol import Patching
 from patchplan.patching.sequential import SequentialPatching
 from patchplan.patching.tiled import TiledPatching
@@ -17,10 +16,9 @@ from patchplan.plans.epoch import EpochRows
 
 def grid_strategy(rows: EpochRows) -> SequentialPatching | TiledPatching | WholeSamplePatching | None:
     """Return the strategy if the plan should be a complete grid."""
-    try:
-        strategy = rows.plan.patching if rows.plan.header.config["patching"]["name"] != "fixed" else None
-    except PlanError:  # a part of a grid
+    if not rows.plan.header.is_strategy:
         return None
+    strategy = rows.plan.patching
     if (
         not isinstance(strategy, SequentialPatching | TiledPatching | WholeSamplePatching)
         or strategy.n_patches != rows.n
