@@ -107,7 +107,7 @@ def plan(
     draft = Draft(sources, resolved, epochs)
     if target is not None and not dry_run:
         base = target.parent if root is None else Path(root)
-        header = draft.header(base, rows=rows, reading={"axes": settings.axes, "z_as_samples": z_as_samples})
+        header = draft.header(base, rows=rows, config={"axes": settings.axes, "z_as_samples": z_as_samples})
         rows_done = counting(progress, "rows")
         carried = {} if given is None else given.carried
         passes = [Parts([Part(draft.patching, beside=carried)])] if carried else draft.passes()

@@ -35,3 +35,11 @@ def seed_sequence(seed: Seed) -> np.random.SeedSequence:
     if number < 0 or isinstance(seed, bool):
         raise ConfigError(f"seed: found {seed!r}; allowed: a whole number from 0")
     return np.random.SeedSequence(number)
+
+
+def epoch_seed(seed: int | None, epoch: int) -> Seed:
+    """Return the seed of an epoch: the first has the seed itself, epoch k its k-th child.
+
+    So an epoch does not depend on how many there are.
+    """
+    return np.random.SeedSequence(seed, spawn_key=(epoch,)) if epoch else seed

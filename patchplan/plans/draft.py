@@ -1,20 +1,36 @@
 """A plan that is made but not written: images, strategy, and what header and result say of them."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from patchplan.core.seeds import Seed, epoch_seed
 from patchplan.errors import PlanError, ShapeError
 from patchplan.images import ImageSource
 from patchplan.patching.config import PatchingConfig
 from patchplan.patching.fixed import FixedConfig
 from patchplan.patching.protocol import Patching
 from patchplan.plans.header import Header, ImageRecord
+from patchplan.plans.parts import Parts
 from patchplan.plans.result import PlannedImage, PlanResult, Resolved
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the sections of a config made of a strategy's patches: `counts` by image, of one epoch.
+
+    `passes` gives the rows of each epoch, which have `columns` beside `index`; `told` and `splits` go into the
+    header.
+    """
+
+    counts: list[int]
+    columns: Sequence[str]
+    passes: Callable[[], Iterable[Parts]]
+    told: dict[str, Any]
+    splits: dict[str, Any] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,61 +57,67 @@ class Draft:
                 raise PlanError(f"{config.table}: {named}") from None
             raise named from None
 
-    @property
-    def n_rows(self) -> int:
-        """Number of rows over all epochs."""
-        return self.patching.n_patches * (self.epochs or 1)
+    def seed(self, epoch: int) -> Seed:
+        """Return the seed of an epoch; None where the strategy does not draw."""
+        return epoch_seed(getattr(self.config, "seed", None), epoch)
+
+    def strategy(self, epoch: int) -> Patching:
+        """Return the strategy anew, as it begins an epoch."""
+        return self._create(self.config.model_copy(update={"seed": self.seed(epoch)} if epoch else {}))
 
     def passes(self) -> Iterator[Patching]:
-        """Return a strategy per epoch: the first with the seed itself, epoch k with its k-th child.
-
-        An epoch does not depend on how many are asked for.
-        """
+        """Return a strategy per epoch."""
         yield self.patching
-        seed = getattr(self.config, "seed", None)
-        for epoch in range(1, self.epochs or 1):
-            child = np.random.SeedSequence(seed, spawn_key=(epoch,))
-            yield self._create(self.config.model_copy(update={"seed": child}))
+        yield from (self.strategy(epoch) for epoch in range(1, self.epochs or 1))
 
-    def header(self, base: Path, *, rows: bool, reading: dict[str, Any]) -> Header:
-        """Return the header of this plan; paths are relative to `base` where possible."""
+    def header(self, base: Path, *, rows: bool, config: dict[str, Any], chosen: Chosen | None = None) -> Header:
+        """Return the header of this plan; paths are relative to `base` where possible.
+
+        `config` is that of reading and choosing, `chosen` what the sections made of the strategy.
+        """
         patching = self.config.model_dump(exclude_none=True)
         if isinstance(self.config, FixedConfig) and self.config.table is not None:
             patching["table"] = relative(self.config.table, base)
+        counts = self.counts if chosen is None else chosen.counts
         return Header(
             schema_version=1,
-            config=reading | {"patching": patching},
-            images=tuple(self._record(data_idx, base) for data_idx in range(len(self.sources))),
-            n_patches=self.patching.n_patches,
-            n_rows=self.n_rows,
+            config=config | {"patching": patching},
+            images=tuple(self._record(data_idx, n, base) for data_idx, n in enumerate(counts)),
+            n_patches=sum(counts),
+            n_rows=sum(counts) * (self.epochs or 1),
             rows=rows,
             tiles=self.patching.get_patch_specs(0, 0).is_tiles,
             ndim=2 if self.sources[0].ndim == 2 else 3,
             epochs=self.epochs,
+            splits=None if chosen is None else chosen.splits,
+            chosen=None if chosen is None else chosen.told,
         )
 
-    def _record(self, data_idx: int, base: Path) -> ImageRecord:
+    def _record(self, data_idx: int, n_patches: int, base: Path) -> ImageRecord:
         source = self.sources[data_idx]
         info = {name: getattr(source.info, name) for name in ImageRecord.model_fields if hasattr(source.info, name)}
         info["uri"] = relative(source.uri, base)
-        return ImageRecord(data_idx=data_idx, data_shape=source.data_shape, n_patches=self.counts[data_idx], **info)
+        return ImageRecord(data_idx=data_idx, data_shape=source.data_shape, n_patches=n_patches, **info)
 
-    def result(self, plan: Path | None, skipped: Sequence[str]) -> PlanResult:
+    def result(self, plan: Path | None, skipped: Sequence[str], chosen: Chosen | None = None) -> PlanResult:
         """Return what the user is told."""
+        counts = self.counts if chosen is None else chosen.counts
         return PlanResult(
             plan=None if plan is None else str(plan),
             strategy=self.config.name,
-            n_patches=self.patching.n_patches,
-            n_rows=self.n_rows,
-            images=tuple(self._planned(data_idx) for data_idx in range(len(self.sources))),
+            n_patches=sum(counts),
+            n_rows=sum(counts) * (self.epochs or 1),
+            images=tuple(self._planned(data_idx, n) for data_idx, n in enumerate(counts)),
             resolved=_resolved(self.config),
             seed=getattr(self.config, "seed", None),
             epochs=self.epochs,
+            splits=None if chosen is None else chosen.splits,
+            chosen=None if chosen is None else chosen.told,
             skipped=tuple(skipped),
-            notes=_notes(self.sources),
+            notes=(*_notes(self.sources), *(() if chosen is None else chosen.notes)),
         )
 
-    def _planned(self, data_idx: int) -> PlannedImage:
+    def _planned(self, data_idx: int, n_patches: int) -> PlannedImage:
         source = self.sources[data_idx]
         return PlannedImage(
             data_idx=data_idx,
@@ -104,7 +126,7 @@ class Draft:
             shape=source.shape,
             dtype=source.info.dtype,
             data_shape=source.data_shape,
-            n_patches=self.counts[data_idx],
+            n_patches=n_patches,
         )
 
 

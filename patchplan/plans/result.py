@@ -1,5 +1,7 @@
 """What `plan` returns: shown as a table or as JSON."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -31,8 +33,8 @@ class Resolved(BaseModel):
 class PlanResult(BaseModel):
     """What was planned. `plan` is null where nothing was written.
 
-    `n_patches` counts one epoch, `n_rows` all; `skipped` says which images were left out and why, `notes`
-    how files were read.
+    `n_patches` counts one epoch, `n_rows` all; `splits` and `chosen` say what the sections of the config made of
+    the strategy's patches, `skipped` which images were left out and why, `notes` how files were read.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,5 +47,7 @@ class PlanResult(BaseModel):
     resolved: Resolved
     seed: int | None
     epochs: int | None
+    splits: dict[str, Any] | None = None
+    chosen: dict[str, Any] | None = None
     skipped: tuple[str, ...]
     notes: tuple[str, ...]
