@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         TiledPatching,
         WholeSamplePatching,
         create_patching,
+        create_val_split,
     )
     from patchplan.plans.plan import Plan, open_plan
 
@@ -41,6 +42,7 @@ __all__ = [
     "TiledPatching",
     "WholeSamplePatching",
     "create_patching",
+    "create_val_split",
     "extract",
     "finish",
     "inspect",

@@ -22,6 +22,7 @@ FLOORS = {
     "coverage": 3,
     "stitching": 3,
     "pictures": 4,
+    "torch": 4,
     "api": 5,
     "cli": 6,
     "demo": 7,
@@ -37,6 +38,7 @@ ROOMS = {
     "pyarrow": {"plans"},
     "yaml": {"plans"},
     "matplotlib": {"pictures"},
+    "torch": {"torch"},
 }
 
 
@@ -109,7 +111,7 @@ def test_help_loads_nothing_heavy():
         "from patchplan.cli import main\n"
         "try: main()\nexcept SystemExit: pass"
     )
-    heavy = {"numpy", "pydantic", "yaml", "pyarrow", "tifffile", "zarr", "tensorstore", "imagecodecs"}
+    heavy = {"numpy", "pydantic", "yaml", "pyarrow", "tifffile", "zarr", "tensorstore", "imagecodecs", "torch"}
     assert not loaded_by(code) & heavy
 
 

@@ -1,11 +1,13 @@
 """Every sample config works on a real image, is accepted by the schema, and together they show every strategy."""
 
 import json
+import shutil
 from pathlib import Path
 
 import jsonschema
 import numpy as np
 import pytest
+import tifffile
 import yaml
 
 import patchplan
@@ -26,7 +28,12 @@ def patching_of(path: Path) -> dict[str, object]:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_a_sample_config_plans_a_real_image(path, tmp_path):
     image = DEMO / ("brain.tif" if "3d" in path.stem else "nuclei.tif")
-    result = patchplan.plan(image, tmp_path / "plan.parquet", config=path)
+    config = shutil.copy(path, tmp_path)
+    for beside in FOLDER.glob("*.csv"):
+        shutil.copy(beside, tmp_path)
+    pixels = tifffile.imread(image)
+    tifffile.imwrite(tmp_path / f"{image.stem}_labels.tif", (pixels > 60).astype("uint8") + (pixels > 120))
+    result = patchplan.plan(image, tmp_path / "plan.parquet", config=config)
     plan = patchplan.open_plan(tmp_path / "plan.parquet")
     assert result.n_patches == plan.n_rows > 0
     assert result.strategy == patching_of(path)["name"]

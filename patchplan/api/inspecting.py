@@ -1,10 +1,11 @@
 """`inspect` and `inspect_images`: what a plan covers, how images are read."""
 
+import os
 from collections.abc import Sequence
 
 from patchplan.api.common import PathLike, Progress, as_list, counting
 from patchplan.api.memory import stitch_memory
-from patchplan.core.amounts import parse_memory
+from patchplan.core.amounts import parse_memory, whole_number
 from patchplan.core.shapes import PerAxis, per_axis
 from patchplan.coverage.report import MAX_BOXES, inspect_plan
 from patchplan.coverage.result import InspectResult
@@ -24,10 +25,10 @@ def inspect(
     root: PathLike | None = None,
     max_boxes: int = MAX_BOXES,
     cost: bool = False,
-    cache: str | int = CACHE,
+    cache: str | int | None = None,
     context: PerAxis | None = None,
     png: PathLike | None = None,
-    png_value: MapValue = "mean",
+    png_value: MapValue | None = None,
     html: PathLike | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -44,29 +45,34 @@ def inspect(
         Boxes to list per image of each kind: not covered, gaps, doubles; and per pair of splits that share pixels.
     cost : bool
         Whether to tell what reading all patches costs.
-    cache : str or int
-        Decoded chunks that whoever reads them keeps, such as "1GB"; 0 for nothing.
+    cache : str or int, optional
+        Decoded chunks that whoever reads them keeps, such as "1GB", the default; 0 for nothing.
     context : int or one per axis, optional
         Pixels, (Z)YX, on either side of a patch that its split sees too; 0 by default.
     png, html : path, optional
         Where to write maps of visits, and a page to look around in.
-    png_value : {"mean", "min", "max"}
-        What of the visits of the pixels that it covers a picture pixel of `png` shows.
+    png_value : {"mean", "min", "max"}, optional
+        What of the visits of the pixels that it covers a picture pixel of `png` shows; "mean" by default.
     overwrite : bool
         Whether these may replace files.
     progress : callable, optional
-        Called with what is counted (rows, pixels), how many are done, and how many there are.
+        Called with what is counted (rows, pixels, chunks), how many are done, and how many there are.
 
     Raises
     ------
     PlanError, ConfigError
-        If it is no plan or is damaged, if an option makes no sense, or if there is a `context` but no column `split`.
+        If it is no plan or is damaged, if an option makes no sense or lacks another that it needs, or if there is a
+        `context` but no column `split`.
     OutputError, MissingExtraError
         If a picture may not or cannot be written, or `png` is asked for without matplotlib.
     """
-    if not isinstance(max_boxes, int) or max_boxes < 0:
-        raise ConfigError(f"--max-boxes: found {max_boxes!r}; allowed: a whole number from 0")
-    pictures = Pictures.asked(png, html, png_value, overwrite=overwrite)
+    most = whole_number("--max-boxes", max_boxes)
+    _check_paths(root=root, png=png, html=html)
+    _check_switches(cost=cost, overwrite=overwrite)
+    _check_needed("--cache", cache is not None, "--cost", there=cost)
+    _check_needed("--png-value", png_value is not None, "--png", there=png is not None)
+    _check_needed("--overwrite", overwrite, "--png or --html", there=png is not None or html is not None)
+    pictures = Pictures.asked(png, html, "mean" if png_value is None else png_value, overwrite=overwrite)
     path = plan.path if isinstance(plan, Plan) else plan
     opened = plan if isinstance(plan, Plan) and root is None else open_plan(path, root)
     ndim = opened.header.ndim
@@ -76,10 +82,10 @@ def inspect(
         )
     found = inspect_plan(
         opened,
-        max_boxes,
+        most,
         progress,
         source_findings(opened),
-        cache=parse_cache(cache) if cost else None,
+        cache=parse_cache(CACHE if cache is None else cache) if cost else None,
         context=per_axis("--context", 0 if context is None else context, ndim, minimum=0),
     )
     if found.total.cost is not None:
@@ -87,6 +93,24 @@ def inspect(
         found = found.model_copy(update={"total": found.total.model_copy(update={"cost": costs})})
     pictures.write(opened, found, progress)
     return found
+
+
+def _check_paths(**paths: object) -> None:
+    for name, path in paths.items():
+        if path is not None and not isinstance(path, str | os.PathLike):
+            raise ConfigError(f"--{name}: found {path!r}; allowed: a path")
+
+
+def _check_switches(**switches: object) -> None:
+    for name, value in switches.items():
+        if not isinstance(value, bool):
+            raise ConfigError(f"--{name}: found {value!r}; allowed: True or False")
+
+
+def _check_needed(option: str, given: bool, needed: str, *, there: bool) -> None:
+    """Refuse an option that says nothing without another."""
+    if given and not there:
+        raise ConfigError(f"{option}: allowed with {needed} only")
 
 
 def parse_cache(cache: str | int) -> int:

@@ -1,29 +1,34 @@
 """`plan`: from images and a config to a table of patches."""
 
+import json
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from patchplan.api.common import PathLike, Progress, as_list, counting
+from patchplan.core.amounts import parse_workers
 from patchplan.errors import ConfigError, OutputError
 from patchplan.images import open_all
 from patchplan.patching.config import PatchingConfig, SeededConfig, SizedConfig
 from patchplan.patching.fixed import FixedConfig
 from patchplan.plans.config import ConfigText, PlanConfig, is_whole, read_config
-from patchplan.plans.draft import Draft
+from patchplan.plans.draft import Draft, relative
 from patchplan.plans.given import Given, read_given
 from patchplan.plans.header import FOLLOW_FROM_HEADER
-from patchplan.plans.parts import Part, Parts
+from patchplan.plans.parts import Part, Parts, Patches
 from patchplan.plans.result import PlanResult
 from patchplan.plans.select import check_names, large_enough, same_ndim
+from patchplan.plans.settings.sections import with_paths
 from patchplan.plans.tables.csv import is_header
 from patchplan.plans.tables.rows import check_suffix
+from patchplan.plans.words import DRAWN_ANEW
 from patchplan.plans.write import files_of, write_plan
 from patchplan.publish import check_free
-
-DRAWN_ANEW = ("random", "stratified")
+from patchplan.sampling.choose import check, choose
 
 
 def plan(
@@ -42,6 +47,7 @@ def plan(
     skip_small: bool = False,
     skip_broken: bool = False,
     root: PathLike | None = None,
+    workers: int | None = None,
     overwrite: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
@@ -68,6 +74,8 @@ def plan(
         Leave out images smaller than the patch, or that cannot be opened; the result names them.
     root : path, optional
         Folder that the images' paths in the plan are relative to; the plan's folder by default.
+    workers : int, optional
+        Threads that read pixels for a filter or weights; by default as many as there are processors, up to 8.
     overwrite, dry_run : bool
         Replace an existing plan; plan without writing.
     progress : callable, optional
@@ -84,7 +92,10 @@ def plan(
         All `PatchplanError`; nothing is written then.
     """
     settings, strategy, given = _strategy(config, axes, patching or {})
-    _check_options(strategy, epochs=epochs, rows=rows)
+    carried = {} if given is None else given.carried
+    _check_options(settings, strategy, epochs=epochs, rows=rows)
+    check(settings, carried)
+    n_workers = parse_workers(workers)
     read = [path for path in (config, getattr(strategy, "table", None)) if isinstance(path, str | os.PathLike)]
     target = _check_output(output, read, overwrite=overwrite, dry_run=dry_run)
     found = open_all(
@@ -105,14 +116,33 @@ def plan(
         sources, small = large_enough(sources, resolved.patch_size)
         skipped += small
     draft = Draft(sources, resolved, epochs)
+    chosen = None
+    if settings.sections:
+        chosen = choose(draft, settings, base=_base(config), carried=carried, workers=n_workers, progress=progress)
     if target is not None and not dry_run:
         base = target.parent if root is None else Path(root)
-        header = draft.header(base, rows=rows, config={"axes": settings.axes, "z_as_samples": z_as_samples})
+        reading = {"axes": settings.axes, "z_as_samples": z_as_samples}
+        sections = {key: _dumped(section, _base(config), base) for key, section in settings.sections.items()}
+        header = draft.header(base, rows=rows, config=reading | sections, chosen=chosen)
+        passes: Iterable[Patches] = draft.passes() if chosen is None else chosen.passes()
+        columns = [*carried] if chosen is None else chosen.columns
+        if carried and chosen is None:
+            passes = [Parts([Part(draft.patching, beside=carried)])]
         rows_done = counting(progress, "rows")
-        carried = {} if given is None else given.carried
-        passes = [Parts([Part(draft.patching, beside=carried)])] if carried else draft.passes()
-        write_plan(target, header, passes, columns=[*carried], overwrite=overwrite, progress=rows_done)
-    return draft.result(None if dry_run else target, skipped)
+        write_plan(target, header, passes, columns=columns, overwrite=overwrite, progress=rows_done)
+    return draft.result(None if dry_run else target, skipped, chosen)
+
+
+def _base(config: PathLike | Mapping[str, Any] | None) -> Path:
+    """Return where the paths in a config start: the folder of its file."""
+    return Path(config).parent if isinstance(config, str | os.PathLike) else Path()
+
+
+def _dumped(section: BaseModel, base: Path, to: Path) -> dict[str, Any]:
+    """Return a section as the header has it, with paths relative to the plan."""
+    dumped = with_paths(section.model_dump(exclude_none=True), lambda path: relative(str(base / path), to))
+    plain: dict[str, Any] = json.loads(json.dumps(dumped))
+    return plain
 
 
 def _check_output(output: PathLike | None, read: Sequence[PathLike], *, overwrite: bool, dry_run: bool) -> Path | None:
@@ -144,6 +174,9 @@ def _strategy(
         values = dict(config or {})
         text = ConfigText(values if is_whole(values) else {"patching": values})
     settings = text.overridden(axes, patching).check()
+    if settings.split is not None and settings.split.seed is None:
+        drawn = settings.split.model_copy(update={"seed": secrets.randbits(32)})
+        settings = settings.model_copy(update={"split": drawn})
     strategy = settings.patching
     if isinstance(strategy, SeededConfig) and strategy.seed is None:
         strategy = strategy.model_copy(update={"seed": secrets.randbits(32)})
@@ -156,7 +189,7 @@ def _strategy(
     return settings, strategy, None
 
 
-def _check_options(strategy: PatchingConfig, *, epochs: int | None, rows: bool) -> None:
+def _check_options(settings: PlanConfig, strategy: PatchingConfig, *, epochs: int | None, rows: bool) -> None:
     if epochs is not None and (type(epochs) is not int or epochs < 1):
         raise ConfigError(f"--epochs: found {epochs!r}; allowed: a whole number from 1")
     if epochs is not None and strategy.name not in DRAWN_ANEW:
@@ -166,4 +199,8 @@ def _check_options(strategy: PatchingConfig, *, epochs: int | None, rows: bool) 
     if not rows and strategy.name not in FOLLOW_FROM_HEADER:
         raise ConfigError(
             f"--no-rows: {strategy.name} plans need their rows; allowed for {', '.join(FOLLOW_FROM_HEADER)}"
+        )
+    if not rows and settings.sections:
+        raise ConfigError(
+            f"--no-rows: the patches do not follow from images and strategy with {', '.join(settings.sections)}"
         )

@@ -25,7 +25,7 @@ def extract(
     file_format: Annotated[FileFormat | None, typer.Option("--format", help="What is in a folder (npy).")] = None,
     epoch: Annotated[int, typer.Option(metavar="K", help="Which epoch of the plan.", rich_help_panel=PATCHES)] = 0,
     split: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which split: train, validation or test.", rich_help_panel=PATCHES)
+        str | None, typer.Option(metavar="NAME", help="Which split: train, validation, test.", rich_help_panel=PATCHES)
     ] = None,
     fold: Annotated[
         int | None, typer.Option(metavar="K", help="Which fold of a plan with folds.", rich_help_panel=PATCHES)

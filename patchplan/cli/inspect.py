@@ -111,10 +111,6 @@ def inspect(
         _inspect_images(inputs, reading, as_json=as_json, quiet=quiet)
     else:
         _refuse(reading, "images")
-        if cache is not None and not cost:
-            raise ConfigError("--cache: allowed with --cost only")
-        if png_value is not None and png is None:
-            raise ConfigError("--png-value: allowed with --png only")
         counting["context"] = 0 if context is None and require_no_leak else per_axis("context", context)
         counting |= pictures
         counting = {name: value for name, value in counting.items() if value is not None}

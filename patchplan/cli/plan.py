@@ -26,7 +26,8 @@ def plan(
         Path | None, typer.Option("-o", "--output", metavar="PLAN", help="The plan: .parquet, .csv or .json.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("-c", "--config", metavar="FILE", help="YAML config of the strategy.")
+        Path | None,
+        typer.Option("-c", "--config", metavar="FILE", help="YAML: strategy, and regions, filter, split, weights."),
     ] = None,
     strategy: Annotated[StrategyName | None, typer.Option(help="Where to look.", rich_help_panel=STRATEGY)] = None,
     patch_size: Annotated[
@@ -82,6 +83,10 @@ def plan(
         bool,
         typer.Option("--skip-broken", help="Leave out files that cannot be opened.", rich_help_panel=READING),
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Threads that read pixels (filter, weights).", rich_help_panel=READING),
+    ] = None,
     no_rows: Annotated[
         bool,
         typer.Option("--no-rows", help="Header only (sequential, tiled, whole).", rich_help_panel=OUTPUT),
@@ -129,6 +134,7 @@ def plan(
             skip_small=skip_small,
             skip_broken=skip_broken,
             root=root,
+            workers=workers,
             overwrite=overwrite,
             dry_run=dry_run,
             progress=progress,

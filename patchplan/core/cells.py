@@ -49,6 +49,12 @@ class CellGrid:
         """Yield the coordinates of all cells, in order of their numbers."""
         return product(*map(range, self.shape))
 
+    def whole(self) -> BoolArray:
+        """Tell which cells lie in the image, in the shape of the grid; the last of an axis may lack a pixel."""
+        whole = np.zeros(self.shape, bool)
+        whole[tuple(slice(size // patch) for size, patch in zip(self.size, self.patch, strict=True))] = True
+        return whole
+
     def numbers(self, cells: Cells) -> IntArray:
         """Return the numbers of cells; ShapeError if one is off the grid."""
         ndim = len(self.shape)

@@ -6,6 +6,7 @@ sub-box and a probability say all there is to know of a region; the rest follows
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
+from copy import copy
 from functools import cached_property
 from itertools import pairwise
 from math import ceil, prod
@@ -98,14 +99,23 @@ class Regions:
 
     def _any_drawable(self) -> bool:
         """Tell whether any coordinate may be drawn: then the head of its region may, too."""
-        if self._excluded is None and self._probs is None:
-            return True
+        return (self._excluded is None and self._probs is None) or bool(self.heads().any())
+
+    def heads(self) -> BoolArray:
+        """Tell of each cell, in the shape of the grid, whether a patch may be drawn that is just this cell."""
         drawable = ~self._all_excluded()
         if self._probs is not None:
             drawable &= self._probs != 0
-        axes = zip(self.grid.size, self.grid.patch, strict=True)
-        with_head = tuple(slice(size // patch) for size, patch in axes)
-        return bool(drawable.reshape(self.grid.shape)[with_head].any())
+        drawable = drawable.reshape(self.grid.shape)
+        drawable &= self.grid.whole()
+        return drawable
+
+    def copy(self) -> "Regions":
+        """Return the same regions, to be changed by themselves."""
+        copied = copy(self)
+        copied._excluded = None if self._excluded is None else self._excluded.copy()
+        copied._probs = None if self._probs is None else self._probs.copy()
+        return copied
 
     def _all_excluded(self) -> BoolArray:
         return np.zeros(prod(self.grid.shape), bool) if self._excluded is None else self._excluded

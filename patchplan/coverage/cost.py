@@ -1,125 +1,143 @@
-"""What a plan costs to read: pixels and bytes, and the chunks that its patches load through a cache.
+"""What a plan costs to read: the chunks that its patches load through a cache.
 
 Patches are read one after the other. Of a patch, places are touched in C order, the chunks of all channels at
-each. A chunk that the cache does not hold is loaded whole, and the least recently used are dropped. So many rows
-that following them all would take long are sampled: evenly spaced runs of neighbouring rows, each with a cache of
-its own, which the first half of the run fills and the second half is counted with.
+each. A chunk that the cache does not hold is loaded whole, and the least recently used are dropped. So a cache that
+holds all chunks loads each of them once, and one that holds none loads at every touch: both are counted, whatever
+the order and the number of rows. Through any other, rows are followed one by one, or a sample of them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from patchplan.core.specs import IntArray
-from patchplan.coverage.cost_cache import open_cache
+from patchplan.coverage.cost_cache import Cache, open_cache
 from patchplan.coverage.cost_chunks import MAX_NUMBER, Places
-from patchplan.coverage.cost_rows import EXACT_ROWS, N_RUNS, CostRows, Run, all_rows, half_warm, sampled_rows, spans
-from patchplan.coverage.rows import PlanRows
-from patchplan.plans.plan import Plan
-
-MAX_TOUCHES = 1 << 26
-"""Touches of chunks that are followed in one order: some 10 s."""
+from patchplan.coverage.cost_rows import CostRows, all_rows
+from patchplan.coverage.cost_runs import NOTHING, Run, grid_runs, sample_of, stored_runs, whole
+from patchplan.coverage.cost_touches import Touches, distinct, sums
+from patchplan.coverage.rows import Counted, PlanRows, Progress, counting
 
 MAX_PATCH = 1 << 22
 """Places that one patch may touch; what larger ones load is not told."""
 
 
 class Loaded(NamedTuple):
-    """Per image: places loaded, and bytes wanted."""
+    """Places loaded of each kind, and bytes wanted of each image; `at_most` where fewer may be loaded."""
 
-    places: list[int]
+    kinds: list[int]
     wanted: list[int]
+    at_most: bool
 
 
 class Costs(NamedTuple):
-    """What is counted of rows: in both orders, places touched (sum and largest), patches. Per image."""
+    """What is loaded in both orders, for how many patches of each image, and whether these are a sample."""
 
     plan: Loaded
     morton: Loaded
-    touched: list[int]
-    most: list[int]
     patches: list[int]
+    sampled: bool
 
 
 class Reading:
-    """Reads rows through a cache, in their order and in Morton order."""
+    """Reads patches through a cache of so many bytes; `pixel_bytes` are those of all channels, of each image."""
 
-    def __init__(self, plan: Plan, places: Places, cache: int, followed: Callable[[int], None] | None = None) -> None:
-        self.places, self.cache = places, cache
-        self.pixel_bytes = [
-            shape[1] * np.dtype(image.dtype).itemsize
-            for shape, image in zip(plan.data_shapes, plan.images, strict=True)
-        ]
-        self._followed = followed
+    def __init__(self, places: Places, cache: int, pixel_bytes: Sequence[int]) -> None:
+        self.places, self.cache, self.pixel_bytes = places, cache, pixel_bytes
 
-    def costs(self, runs: Sequence[Run]) -> Costs:
-        """Return what runs of rows cost, each with a cache of its own."""
-        n_images = len(self.pixel_bytes)
-        touched, most, patches = np.zeros((3, n_images), np.int64)
+    @property
+    def holds_all(self) -> bool:
+        """Whether nothing is ever dropped."""
+        return self.places.n_bytes <= self.cache
+
+    @property
+    def holds_none(self) -> bool:
+        """Whether nothing is ever held."""
+        return not self.holds_all and self.cache < min(self.places.sizes)
+
+    def costs(
+        self, rows: PlanRows, touches: Touches, wanted: list[int], progress: Progress | None = None
+    ) -> Costs | None:
+        """Return what the rows of a plan cost, of which all `wanted` bytes are known; None where that is not told."""
+        if self.holds_all or self.holds_none:
+            kinds = touches.kinds if self.holds_none else self._different(rows, touches, progress)
+            loaded = Loaded(kinds, wanted, at_most=False)
+            return Costs(loaded, loaded, touches.patches, sampled=False)
+        pixels = rows.sizes.prod(axis=1, dtype=np.float64)
+        if max(touches.most) > MAX_PATCH or pixels.max() > MAX_NUMBER:
+            return None
+        n_touches = sum(touches.kinds)
+        sample = sample_of(rows.plan.n_rows, n_touches)
+        if sample is None:
+            return self._followed([whole(all_rows(rows))], counting(progress, "touches of chunks", 2 * n_touches))
+        if rows.plan.header.rows:
+            runs = stored_runs(rows, self.places, self.cache, sample)
+        else:
+            runs = grid_runs(rows.plan.patching, rows.sizes, self.places, self.cache, sample)
+        return self._followed(runs, None, sampled=True)
+
+    def _different(self, rows: PlanRows, touches: Touches, progress: Progress | None) -> list[int]:
+        if touches.different is not None:
+            return touches.different
+        return distinct(rows, self.places, counting(progress, "chunks", self.places.offset[-1]))
+
+    def _followed(self, runs: Iterable[Run], followed: Counted | None, *, sampled: bool = False) -> Costs:
+        plan, morton = _Counter(self, followed), _Counter(self, followed)
         for run in runs:
-            counted = run.rows.take(slice(run.n_warm, None))
-            n = self.places.touched(counted).n.astype(np.int64)
-            patches += np.bincount(counted.data_idx, minlength=n_images)
-            touched += sums(n, counted.data_idx, n_images)
-            np.maximum.at(most, counted.data_idx, n)
-        moved = [Run(run.rows.in_morton_order(self.places.chunk_of(run.rows)), run.n_warm) for run in runs]
-        return Costs(self._loaded(runs), self._loaded(moved), touched.tolist(), most.tolist(), patches.tolist())
+            plan.read(run)
+            moved = run.rows.in_morton_order(self.places.chunk_of(run.rows))
+            morton.read(Run(moved, run.n_warm, NOTHING, known=not sampled))
+        return Costs(plan.loaded(), morton.loaded(), plan.patches, sampled)
 
-    def loaded_bytes(self, runs: Sequence[Run]) -> tuple[int, int]:
-        """Return bytes loaded for all images in the order of the rows, and bytes wanted; mapped files load those."""
-        loaded, sizes = self._loaded(runs), self.places.place_bytes
-        n_bytes = sum(
-            wanted if not size else n * size
-            for n, wanted, size in zip(loaded.places, loaded.wanted, sizes, strict=True)
-        )
-        return n_bytes, sum(loaded.wanted)
-
-    def _loaded(self, runs: Sequence[Run]) -> Loaded:
-        n_images = len(self.pixel_bytes)
-        places, wanted = np.zeros((2, n_images), np.int64)
-        first = np.array(self.places.offset[:-1])
+    def loaded(self, runs: Iterable[Run]) -> Loaded:
+        """Return what runs load."""
+        counter = _Counter(self, None)
         for run in runs:
-            cache = open_cache(self.cache, self.places.offset, self.places.place_bytes)
-            for part, counts in ((slice(0, run.n_warm), False), (slice(run.n_warm, None), True)):
-                rows = run.rows.take(part)
-                for touched in self.places.touched(rows).numbers():
-                    loads = cache.loads(touched)
-                    if counts:
-                        places += np.bincount(np.searchsorted(first, loads, side="right") - 1, minlength=n_images)
-                    if self._followed is not None:
-                        self._followed(len(touched))
-            wanted += sums((rows.stop - rows.start).prod(axis=1), rows.data_idx, n_images)
-        return Loaded(places.tolist(), [n * size for n, size in zip(wanted.tolist(), self.pixel_bytes, strict=True)])
+            counter.read(run)
+        return counter.loaded()
+
+    def bytes_of(self, loaded: Loaded, data_idx: int) -> int:
+        """Return the bytes that are loaded of an image; of a mapped file just what is wanted."""
+        if self.places.grids[data_idx] is None:
+            return loaded.wanted[data_idx]
+        kinds = slice(2 * data_idx, 2 * data_idx + 2)
+        return sum(n * size for n, size in zip(loaded.kinds[kinds], self.places.kind_bytes[kinds], strict=True))
 
 
-def sums(values: IntArray, data_idx: IntArray, n_images: int) -> IntArray:
-    """Return sums per image, exact to 2**62: `bincount` adds up floats."""
-    low, high = values & 0x7FFFFFFF, values >> 31
-    parts = (np.bincount(data_idx, part, n_images).astype(np.int64) for part in (low, high))
-    return next(parts) + (next(parts) << 31)
+class _Counter:
+    """Counts what runs load that begin with a cache of their own."""
+
+    def __init__(self, reading: Reading, followed: Counted | None) -> None:
+        self._reading, self._call = reading, followed
+        n_images = len(reading.pixel_bytes)
+        self._kinds, self._pixels = [0] * (2 * n_images), [0] * n_images
+        self.patches = [0] * n_images
+        self._known = True
+
+    def read(self, run: Run) -> None:
+        cache = open_cache(self._reading.cache, self._reading.places)
+        cache.loads(run.held)
+        for _ in self._loads(cache, run.rows.take(slice(0, run.n_warm))):
+            pass
+        rows, n_images = run.rows.take(slice(run.n_warm, None)), len(self.patches)
+        for loads in self._loads(cache, rows):
+            _add(self._kinds, self._reading.places.by_kind(loads).tolist())
+        _add(self._pixels, sums((rows.stop - rows.start).prod(axis=1), rows.data_idx, n_images).tolist())
+        _add(self.patches, np.bincount(rows.data_idx, minlength=n_images).tolist())
+        self._known &= run.known
+
+    def _loads(self, cache: Cache, rows: CostRows) -> Iterator[IntArray]:
+        for numbers in self._reading.places.touched(rows).numbers():
+            yield cache.loads(numbers)
+            if self._call is not None:
+                self._call(len(numbers))
+
+    def loaded(self) -> Loaded:
+        wanted = [n * size for n, size in zip(self._pixels, self._reading.pixel_bytes, strict=True)]
+        return Loaded(self._kinds, wanted, at_most=not self._known)
 
 
-def choose_runs(rows: PlanRows, places: Places) -> tuple[list[Run], bool]:
-    """Return the rows to follow, and whether they are a sample. Empty where a patch touches too much to follow."""
-    if rows.plan.n_rows <= EXACT_ROWS:
-        every = all_rows(rows)
-        n = places.touched(every).n
-        if _too_large(every, n):
-            return [], False
-        if n.sum() <= MAX_TOUCHES:
-            return [Run(every, 0)], False
-        length = max(2, int(every.n * MAX_TOUCHES / n.sum()) // N_RUNS)
-        return [half_warm(every.take(slice(a, b))) for a, b in spans(every.n, length)], True
-    parts = sampled_rows(rows)
-    n = np.concatenate([places.touched(part).n for part in parts])
-    if any(_too_large(part, places.touched(part).n) for part in parts):
-        return [], True
-    length = max(2, int(parts[0].n * min(1.0, MAX_TOUCHES / max(1.0, n.sum()))))
-    return [half_warm(part.take(slice(0, length))) for part in parts], True
-
-
-def _too_large(rows: CostRows, touched: NDArray[np.float64]) -> bool:
-    pixels = (rows.stop - rows.start).prod(axis=1, dtype=np.float64)
-    return bool(touched.max(initial=0) > MAX_PATCH or pixels.max(initial=0) > MAX_NUMBER)
+def _add(total: list[int], more: Sequence[int]) -> None:
+    for i, n in enumerate(more):
+        total[i] += n

@@ -6,10 +6,12 @@ from math import prod
 from typing import NamedTuple
 
 from patchplan.core.grid import GridAxis
-from patchplan.coverage.cost import Reading
+from patchplan.coverage.cost import Loaded, Reading
 from patchplan.coverage.cost_result import TotalCost
-from patchplan.coverage.cost_rows import N_RUNS, Run, half_warm, runs_of, spans
-from patchplan.coverage.grids import read_histogram
+from patchplan.coverage.cost_rows import CostRows
+from patchplan.coverage.cost_runs import N_RUNS, grid_runs, spans, whole
+from patchplan.coverage.cost_touches import grid_touches
+from patchplan.coverage.grids import read_histogram, solved
 from patchplan.coverage.rows import PlanRows
 from patchplan.patching.sequential import SequentialPatching
 from patchplan.patching.tiled import TiledPatching
@@ -43,9 +45,7 @@ def advise(rows: PlanRows, reading: Reading, total: TotalCost) -> str | None:
     Of what is read no more may be loaded for it.
     """
     order, morton = total.plan_order, total.morton_order
-    if total.sampled:  # each run of a sample begins with a cold cache, and what is "at most" cannot be compared
-        return None
-    if order is None or morton is None or not order.amplification or not morton.amplification:
+    if order is None or morton is None or not order.amplification or not morton.amplification or order.at_most:
         return None
     own = total.bytes_read / total.bytes
     now = Try("", order.amplification * own, total.pixels_read / total.pixels)
@@ -84,21 +84,23 @@ def _larger(rows: PlanRows, reading: Reading, total: TotalCost) -> Iterator[Try]
 
 
 def _tried(rows: PlanRows, reading: Reading, total: TotalCost, patching: TiledPatching | SequentialPatching) -> Try:
-    """Return what another grid costs: pixels in closed form, loads of a sample where it is large."""
-    n = patching.n_patches
-    if n <= TRIED_ROWS:
-        runs = [Run(one, 0) for one in runs_of(patching, rows.sizes, [(0, n)])]
-    else:
-        runs = [half_warm(one) for one in runs_of(patching, rows.sizes, spans(n, TRIED_ROWS // N_RUNS))]
+    """Return what another grid costs: in closed form where that is known, else by a sample where it is large."""
     along = cache(_reads)
-    pixels = [
-        shape[0] * prod(map(along, patching.grid_axes(data_idx))) for data_idx, shape in enumerate(patching.data_shapes)
-    ]
-    n_bytes = sum(a * b for a, b in zip(pixels, reading.pixel_bytes, strict=True))
-    loaded, wanted = reading.loaded_bytes(runs)
+    grids = solved(patching) or []
+    pixels = [shape[0] * prod(map(along, axes)) for shape, axes in grids]
+    wanted = [n * size for n, size in zip(pixels, reading.pixel_bytes, strict=True)]
+    if reading.holds_all or reading.holds_none:
+        touches = grid_touches(grids, reading.places)
+        loaded = Loaded(reading.places.kinds if reading.holds_all else touches.kinds, wanted, at_most=False)
+    elif patching.n_patches <= TRIED_ROWS:
+        loaded = reading.loaded([whole(CostRows.of(patching.get_patch_specs(), rows.sizes))])
+    else:
+        parts = spans(patching.n_patches, TRIED_ROWS // N_RUNS)
+        loaded = reading.loaded(grid_runs(patching, rows.sizes, reading.places, reading.cache, parts))
+    n_bytes = sum(reading.bytes_of(loaded, data_idx) for data_idx in range(len(wanted)))
     size = " x ".join(map(str, patching.patch_size))
     what = f"tiles of {size} with the same overlap"
-    return Try(what, loaded / wanted * n_bytes / total.bytes, sum(pixels) / total.pixels)
+    return Try(what, n_bytes / sum(loaded.wanted) * sum(wanted) / total.bytes, sum(pixels) / total.pixels)
 
 
 def _reads(axis: GridAxis) -> int:

@@ -1,58 +1,27 @@
 """Caches of decoded chunks that drop the least recently used: which of many accesses are loads."""
 
 from collections import OrderedDict, deque
-from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 
 from patchplan.core.specs import IntArray
+from patchplan.coverage.cost_chunks import Places
+from patchplan.coverage.cost_rows import CostRows
 
 
 class Cache(Protocol):
     """A cache of places, filled as they are touched."""
 
-    def loads(self, places: IntArray) -> IntArray:
+    def loads(self, numbers: IntArray) -> IntArray:
         """Touch places one after the other and return those that were not held, in order."""
 
 
-def open_cache(size: int, offset: Sequence[int], place_bytes: Sequence[int]) -> Cache:
-    """Return an empty cache.
-
-    Parameters
-    ----------
-    size : int
-        Bytes that it holds.
-    offset : sequence of int
-        First place of each image, and behind the last of all.
-    place_bytes : sequence of int
-        Bytes of a place of each image; all that matter are equal in most plans.
-    """
-    n_places = [b - a for a, b in pairwise(offset)]
-    sizes = {n for n, places in zip(place_bytes, n_places, strict=True) if places}
-    if offset[-1] <= MAX_MARKS and size >= sum(a * b for a, b in zip(place_bytes, n_places, strict=True)):
-        return Everything(offset[-1])
-    if len(sizes) <= 1:
-        return EqualPlaces(min(size // max(sizes, default=1), offset[-1]))
-    return UnequalPlaces(size, np.array(offset[:-1]), place_bytes)
-
-
-MAX_MARKS = 1 << 28
-
-
-class Everything:
-    """A cache from which nothing is ever dropped."""
-
-    def __init__(self, n_places: int) -> None:
-        self._held = np.zeros(n_places, bool)
-
-    def loads(self, places: IntArray) -> IntArray:
-        """Return those touched for the first time, in the order of their numbers."""
-        new = np.unique(places[~self._held[places]])
-        self._held[new] = True
-        return new
+def open_cache(size: int, places: Places) -> Cache:
+    """Return an empty cache that holds so many bytes."""
+    sizes = places.sizes
+    return EqualPlaces(min(size // max(sizes), places.offset[-1])) if len(sizes) == 1 else UnequalPlaces(size, places)
 
 
 class EqualPlaces:
@@ -62,26 +31,25 @@ class EqualPlaces:
         self._missed: list[int] = []
         self._touch = lru_cache(maxsize=n)(self._missed.append)
 
-    def loads(self, places: IntArray) -> IntArray:
+    def loads(self, numbers: IntArray) -> IntArray:
         """Return those that were not held."""
         self._missed.clear()
-        deque(map(self._touch, places.tolist()), maxlen=0)
+        deque(map(self._touch, numbers.tolist()), maxlen=0)
         return np.array(self._missed, np.int64)
 
 
 class UnequalPlaces:
-    """A cache of places of images whose chunks differ in size."""
+    """A cache of places that differ in size."""
 
-    def __init__(self, size: int, first: IntArray, place_bytes: Sequence[int]) -> None:
-        self._size, self._first, self._place_bytes = size, first, np.array(place_bytes, np.int64)
+    def __init__(self, size: int, places: Places) -> None:
+        self._size, self._places = size, places
         self._held: OrderedDict[int, int] = OrderedDict()
         self._bytes = 0
 
-    def loads(self, places: IntArray) -> IntArray:
+    def loads(self, numbers: IntArray) -> IntArray:
         """Return those that were not held."""
         held, missed = self._held, []
-        sizes = self._place_bytes[np.searchsorted(self._first, places, side="right") - 1]
-        for place, size in zip(places.tolist(), sizes.tolist(), strict=True):
+        for place, size in zip(numbers.tolist(), self._places.bytes_of(numbers).tolist(), strict=True):
             if place in held:
                 held.move_to_end(place)
                 continue
@@ -91,3 +59,28 @@ class UnequalPlaces:
             while self._bytes > self._size:
                 self._bytes -= held.popitem(last=False)[1]
         return np.array(missed, np.int64)
+
+
+class Recency:
+    """Which places were touched last: what a cache holds after any number of touches, without following them.
+
+    It holds the last places that were touched as far as they fit, whatever came before.
+    """
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._last = np.zeros(places.offset[-1], np.int64)
+        self._time = 1
+
+    def follow(self, rows: CostRows) -> None:
+        """Touch the places of rows one after the other."""
+        for numbers in self._places.touched(rows).numbers():
+            self._last[numbers] = np.arange(self._time, self._time + len(numbers))  # of equal ones the last counts
+            self._time += len(numbers)
+
+    def held(self, size: int) -> tuple[IntArray, bool]:
+        """Return what a cache of so many bytes holds, the least recently used first, and whether it is full."""
+        touched = np.flatnonzero(self._last)
+        newest = touched[np.argsort(self._last[touched])[::-1]]
+        n = int(np.searchsorted(np.cumsum(self._places.bytes_of(newest), dtype=np.float64), size, side="right"))
+        return newest[:n][::-1], n < len(newest)

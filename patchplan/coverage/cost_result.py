@@ -9,13 +9,15 @@ class OrderCost(Frozen):
     """What reading patches in one order loads through the cache.
 
     `chunks` and `bytes` are loaded, decoded, for `bytes_wanted`; `amplification` is the one by the other, null
-    where nothing is wanted.
+    where nothing is wanted. `at_most` where less may be loaded: of a sample, of which it is not known what the
+    cache holds before it.
     """
 
     chunks: int
     bytes: int
     bytes_wanted: int
     amplification: float | None
+    at_most: bool
 
 
 class ChunksPerPatch(Frozen):
@@ -29,10 +31,9 @@ class Cost(Frozen):
     """What reading all patches costs.
 
     `pixels` and `bytes` are the image's own, `pixels_read` and `bytes_read` those of all patches; bytes count all
-    channels. `plan_order` is the order of the rows, `morton_order` that order in space, an epoch at a time. Both,
-    and `chunks_per_patch`, are of `n_counted` patches, which are a sample where `sampled`; null where it cannot be
-    told what a file stores as one. A sample is of runs of rows that each begin with an empty cache, so what it loads
-    is an upper bound; where the cache holds all chunks, that is each of them once, over all patches.
+    channels. `plan_order` is the order of the rows, `morton_order` that order in space, an epoch at a time. Both
+    are of `n_counted` patches, which are a sample where `sampled`; all else is exact. Null where it cannot be told
+    what a file stores as one.
     """
 
     pixels: int
@@ -51,7 +52,8 @@ class ImageCost(Cost):
 
     `unit` is what is loaded at once: a "chunk" (TIFF: tile or strip; where there are shards, a chunk of them, as
     each is fetched and decoded alone), or a "pixel" of a file that is mapped into memory. Chunks and shards are in
-    file axis order, `chunk_bytes` those of a whole chunk, decoded; `n_chunks` are all of the image.
+    file axis order, `chunk_bytes` those of a whole chunk, decoded (the last strip of a TIFF counts as long as it
+    is); `n_chunks` are all of the image. `as_planned` where the file was not opened to see how it is stored now.
     """
 
     unit: Literal["chunk", "pixel"] | None
@@ -59,6 +61,7 @@ class ImageCost(Cost):
     shards: tuple[int, ...] | None
     chunk_bytes: int | None
     n_chunks: int | None
+    as_planned: bool
 
 
 class StitchMemory(Frozen):
@@ -69,9 +72,14 @@ class StitchMemory(Frozen):
 
 
 class TotalCost(Cost):
-    """The same over all images, through one cache of `cache` bytes of decoded chunks."""
+    """The same over all images, through one cache of `cache` bytes of decoded chunks.
+
+    Of `images_as_planned` of the images it is the plan that says how they are stored.
+    """
 
     cache: int
+    n_images: int
+    images_as_planned: int
     advice: str | None
     stitch_memory: StitchMemory | None = None
 

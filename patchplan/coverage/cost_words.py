@@ -15,7 +15,7 @@ def cost_lines(cost: TotalCost) -> Iterator[str]:
         f"{bytes_text(cost.bytes_read)} of {bytes_text(cost.bytes)}"
     )
     where = f"through a cache of {memory_text(cost.cache)}" if cost.cache else "without a cache"
-    sample = f" (at most, by a sample of {cost.n_counted:,} patches)" if cost.sampled else ""
+    sample = f" by a sample of {cost.n_counted:,} patches" if cost.sampled else ""
     if cost.plan_order is None or cost.morton_order is None:
         yield "chunks: cannot be told, as nobody knows how the images are stored or patches touch too many chunks"
     else:
@@ -23,9 +23,11 @@ def cost_lines(cost: TotalCost) -> Iterator[str]:
             f"loaded {where}{sample}: {amplified(cost.plan_order)} the bytes wanted in the plan's order, "
             f"{amplified(cost.morton_order)} in Morton order"
         )
+    if (n := cost.images_as_planned) and cost.plan_order is not None:
+        yield f"stored: of {n:,} of {cost.n_images:,} images as the plan says, as their files were not opened"
     if cost.stitch_memory is not None:
         memory = cost.stitch_memory
-        yield f"stitch: --memory at least {memory_text(memory.least)}, by default {memory_text(memory.default)}"
+        yield f"stitch: --memory at least about {bytes_text(memory.least)}, by default {bytes_text(memory.default)}"
     if cost.advice is not None:
         yield f"advice: {cost.advice}"
 
@@ -60,7 +62,9 @@ def per_patch_word(cost: Cost) -> str:
 
 def amplified(order: OrderCost | None) -> str:
     """Return how many times the bytes wanted are loaded."""
-    return "-" if order is None or order.amplification is None else f"{order.amplification:.3g} x"
+    if order is None or order.amplification is None:
+        return "-"
+    return f"{'at most ' if order.at_most else ''}{order.amplification:.3g} x"
 
 
 def times(part: int, whole: int) -> str:

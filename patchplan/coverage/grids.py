@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patchplan.core.grid import GridAxis, n_cells
+from patchplan.core.shapes import Shape
 from patchplan.core.specs import IntArray
 from patchplan.coverage.images import ImageCount
 from patchplan.coverage.visits import Histogram, add, multiply
@@ -38,26 +39,30 @@ def count_grid(patching: object, most: int) -> GridCounts | None:
     The kept parts are counted from their cuts like all else: where they are no partition, or something is
     not covered, whoever asks must count the rows, which also tells where.
     """
-    if isinstance(patching, WholeSamplePatching):
-        shapes = patching.data_shapes
-        solved = [tuple(GridAxis(size, size) for size in shape[2:]) for shape in shapes]
-    elif isinstance(patching, SequentialPatching | TiledPatching):
-        shapes = patching.data_shapes
-        solved = [patching.grid_axes(data_idx) for data_idx in range(len(shapes))]
-    else:
+    grids = solved(patching)
+    if grids is None:
         return None
     axis_reads, axis_keeps = cache(read_histogram), cache(kept_histogram)
-    counts = [n_cells(axes) for axes in solved]
-    reads = [multiply(map(axis_reads, axes)) for axes in solved]
+    shapes, counts = [shape for shape, _ in grids], [n_cells(axes) for _, axes in grids]
+    reads = [multiply(map(axis_reads, axes)) for _, axes in grids]
     if any(0 in histogram for histogram in reads):
         return None
     read = _images(shapes, counts, reads, most)
     if not isinstance(patching, TiledPatching):
         return GridCounts(read, None)
-    keeps = [multiply(map(axis_keeps, axes)) for axes in solved]
+    keeps = [multiply(map(axis_keeps, axes)) for _, axes in grids]
     if any(set(histogram) != {1} for histogram in keeps):
         return None
     return GridCounts(read, _images(shapes, counts, keeps, most))
+
+
+def solved(patching: object) -> list[tuple[Shape, tuple[GridAxis, ...]]] | None:
+    """Return the data shape and the axes of the grid of each image; None for strategies that are no grid."""
+    if isinstance(patching, WholeSamplePatching):
+        return [(shape, tuple(GridAxis(size, size) for size in shape[2:])) for shape in patching.data_shapes]
+    if isinstance(patching, SequentialPatching | TiledPatching):
+        return [(shape, patching.grid_axes(data_idx)) for data_idx, shape in enumerate(patching.data_shapes)]
+    return None
 
 
 def read_histogram(axis: GridAxis) -> Histogram:

@@ -1,6 +1,6 @@
 """From a plan to what is told of it: closed form where its rows follow from the header, else its rows counted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -20,8 +20,9 @@ from patchplan.coverage.result import (
     TotalPartition,
     Visits,
 )
-from patchplan.coverage.rows import PlanRows, Progress
-from patchplan.coverage.splits import TooManySplitsError, has_splits, plan_splits
+from patchplan.coverage.rows import PlanRows, Progress, counting
+from patchplan.coverage.splits import has_splits, plan_splits
+from patchplan.coverage.splits_rows import TooManySplitsError
 from patchplan.coverage.survey import Survey, survey
 from patchplan.coverage.tables import count_rows
 from patchplan.coverage.visits import Histogram, add, summarise
@@ -50,24 +51,28 @@ def inspect_plan(
     if grid is not None:
         nothing = Survey([], [[] for _ in plan.images], [0] * len(plan.images))
         result = _result(plan, "grid", grid.read, grid.kept, nothing, findings)
-        return result if cache is None else _with_cost(result, PlanRows(plan, progress), grid.read, cache, progress)
+        rows = PlanRows(plan, progress)
+        return result if cache is None else _with_cost(result, rows, grid.read, cache, progress)
     rows = PlanRows(plan, progress)
     found = survey(rows, most)
     tiles = plan.header.tiles
-    counted = _counting(plan, progress)
+    n_pixels = sum(shape[0] * prod(shape[2:]) for shape in plan.data_shapes)
+    counted = counting(progress, "pixels", n_pixels * (2 if tiles else 1))
     read = count_rows(rows, most, kept=False, counted=counted)
     kept = count_rows(rows, most, kept=True, counted=counted) if tiles else None
-    splits, more = _splits(rows, context, most)
+    splits, more = _splits(rows, context, most, progress)
     result = _result(plan, "rows", read, kept, found, [*findings, *more]).model_copy(update={"splits": splits})
     return result if cache is None else _with_cost(result, rows, read, cache, progress)
 
 
-def _splits(rows: PlanRows, context: Sequence[int] | None, most: int) -> tuple[Splits | None, list[str]]:
+def _splits(
+    rows: PlanRows, context: Sequence[int] | None, most: int, progress: Progress | None
+) -> tuple[Splits | None, list[str]]:
     """Return what splits share, or why that is not told."""
     if context is None or not has_splits(rows):
         return None, []
     try:
-        return plan_splits(rows, context, most), []
+        return plan_splits(rows, context, most, progress=progress), []
     except TooManySplitsError as error:
         return None, [str(error)]
 
@@ -75,24 +80,10 @@ def _splits(rows: PlanRows, context: Sequence[int] | None, most: int) -> tuple[S
 def _with_cost(
     result: InspectResult, rows: PlanRows, read: Sequence[ImageCount], cache: int, progress: Progress | None
 ) -> InspectResult:
-    costs, all_costs = plan_cost(rows, read, cache, progress)
+    costs, all_costs = plan_cost(rows, read, cache, progress, grid=result.counted == "grid")
     images = (image.model_copy(update={"cost": one}) for image, one in zip(result.images, costs, strict=True))
     total = result.total.model_copy(update={"cost": all_costs})
     return result.model_copy(update={"images": tuple(images), "total": total})
-
-
-def _counting(plan: Plan, progress: Progress | None) -> Callable[[int], None] | None:
-    if progress is None:
-        return None
-    total = sum(shape[0] * prod(shape[2:]) for shape in plan.data_shapes) * (2 if plan.header.tiles else 1)
-    done = 0
-
-    def counted(pixels: int) -> None:
-        nonlocal done
-        done += pixels
-        progress("pixels", done, total)
-
-    return counted
 
 
 def _result(

@@ -1,6 +1,6 @@
 """Rows of a plan, read as often as they are needed, and gathered by where they lie."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -24,6 +24,23 @@ Place = tuple[int, int]
 
 Progress = Callable[[str, int, int], None]
 
+Counted = Callable[[int], None]
+"""Called with the number of steps done since the last call."""
+
+
+def counting(progress: Progress | None, what: str, total: int) -> Counted | None:
+    """Return what adds up steps and tells how many are done of a total."""
+    if progress is None:
+        return None
+    done = 0
+
+    def counted(n: int) -> None:
+        nonlocal done
+        done += n
+        progress(what, done, total)
+
+    return counted
+
 
 class Piece(NamedTuple):
     """Some rows, and the columns that number them: those of `fold`, `epoch`, `index` that the plan has."""
@@ -35,14 +52,21 @@ class Piece(NamedTuple):
 class PlanRows:
     """The rows of a plan in pieces; a plan of few rows is read from its file once."""
 
-    def __init__(self, plan: Plan, progress: Progress | None = None, max_held: int | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        progress: Progress | None = None,
+        max_held: int | None = None,
+        data_shapes: Sequence[Sequence[int]] | None = None,
+    ) -> None:
         self.plan = plan
+        self.data_shapes = plan.data_shapes if data_shapes is None else data_shapes
         self.max_held = MAX_HELD if max_held is None else max_held
         self._progress = progress
         self._held: list[Piece] | None = None
-        shapes = np.array(plan.data_shapes, dtype=np.int64)
+        shapes = np.array(self.data_shapes, dtype=np.int64)
         self.sizes: IntArray = shapes[:, 2:]
-        if sum(shape[0] for shape in plan.data_shapes) >= 2**63:
+        if sum(shape[0] for shape in self.data_shapes) >= 2**63:
             raise PlanError(f"{plan.path}: more samples than can be numbered (2**63 - 1)")
         self.samples = shapes[:, 0].tolist()
         self.narrow = int(self.sizes.max()) < 2**31

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from patchplan.coverage.count import MAX_CELLS, Boxes, CellAxis, cell_counts
 from patchplan.coverage.find import BoxFinder
+from patchplan.coverage.rows import Counted
 
 Pair = tuple[int, int]
 
@@ -21,8 +22,8 @@ class SharedCounter:
     these.
     """
 
-    def __init__(self, most: int, max_cells: int | None = None) -> None:
-        self._most = most
+    def __init__(self, most: int, max_cells: int | None = None, counted: Counted | None = None) -> None:
+        self._most, self._counted = most, counted
         self._limit = MAX_CELLS if max_cells is None else max_cells
         self.pixels: dict[int, int] = {}
         self.shared: dict[Pair, int] = {}
@@ -58,6 +59,8 @@ class SharedCounter:
         masks = {split: cell_counts(boxes, axes) > 0 for split, boxes in parts.items() if len(boxes.starts[0])}
         for split, mask in masks.items():
             self.pixels[split] = self.pixels.get(split, 0) + _pixels(mask, axes)
+        if self._counted is not None:
+            self._counted(prod(int(axis.edges[-1] - axis.edges[0]) for axis in axes))
         for pair in combinations(sorted(masks), 2):
             both = masks[pair[0]] & masks[pair[1]]
             n = _pixels(both, axes)

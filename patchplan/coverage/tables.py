@@ -1,17 +1,13 @@
 """Counts of any plan from its rows, exactly and in bounded memory."""
 
 from bisect import bisect_right
-from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 
 from patchplan.coverage.count import Boxes, Tally, count_boxes
 from patchplan.coverage.images import ImageCount
-from patchplan.coverage.rows import Gathered, Place, PlanRows, gather, windows
-
-Counted = Callable[[int], None]
-"""Called with the number of pixels counted since the last call."""
+from patchplan.coverage.rows import Counted, Gathered, Place, PlanRows, gather, windows
 
 
 def count_rows(
@@ -31,7 +27,7 @@ class _Counter:
         self, rows: PlanRows, most: int, *, kept: bool, counted: Counted | None, max_cells: int | None
     ) -> None:
         self._rows = rows
-        self._images = [ImageCount(shape, most) for shape in rows.plan.data_shapes]
+        self._images = [ImageCount(shape, most) for shape in rows.data_shapes]
         self._most, self._kept, self._counted = most, kept, counted
         self._max_cells = max_cells
         self._open: tuple[int, int, Tally] | None = None

@@ -9,6 +9,7 @@ from patchplan.patching.random import RandomPatching
 from patchplan.patching.sequential import SequentialPatching
 from patchplan.patching.stratified import StratifiedPatching
 from patchplan.patching.tiled import TiledPatching
+from patchplan.patching.val_split import create_val_split
 from patchplan.patching.whole import WholeSamplePatching
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "TiledPatching",
     "WholeSamplePatching",
     "create_patching",
+    "create_val_split",
     "is_tile_specs",
 ]

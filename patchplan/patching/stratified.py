@@ -3,17 +3,18 @@
 import operator
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy, deepcopy
 from typing import Literal
 
 import numpy as np
 
 from patchplan.core.axes import spatial_axes
-from patchplan.core.cells import CellGrid, Cells
+from patchplan.core.cells import BoolArray, CellGrid, Cells
 from patchplan.core.offsets import ImageOffsets, check_range
 from patchplan.core.regions import Probs, Regions, Runs
 from patchplan.core.seeds import Seed, seed_sequence
 from patchplan.core.shapes import PerAxis, Shape, check_data_shapes, per_axis
-from patchplan.core.specs import PatchSpecs, SpecTable
+from patchplan.core.specs import IntArray, PatchSpecs, SpecTable
 from patchplan.errors import ShapeError
 from patchplan.patching.config import SeededConfig
 
@@ -168,6 +169,42 @@ class StratifiedPatching:
     def get_included_grid_coords(self) -> dict[tuple[int, int], list[tuple[int, ...]]]:
         """Return the grid coordinates of the cells that are not excluded by (data_idx, sample_idx)."""
         return {key: regions.included_cells() for key, regions in self._all_regions()}
+
+    def get_cells(self, data_idx: int) -> tuple[CellGrid, BoolArray]:
+        """Return the grid of an image, and which of its cells a patch may be drawn on exactly.
+
+        Those are the cells that lie in the image, are not excluded and have a region of p > 0. The array has the
+        samples first: S (Z) Y X.
+        """
+        samples = self._samples.indices(data_idx)
+        unchanged = self._unchanged[data_idx]
+        heads = np.repeat(unchanged.grid.whole()[np.newaxis], len(samples), axis=0)
+        for sample in self._changed_in(samples):
+            heads[sample - samples.start] = self._changed[sample].heads()
+        return unchanged.grid, heads
+
+    def get_n_patches_per_sample(self) -> IntArray:
+        """Return how many patches each sample has, in order over all images."""
+        runs = self._runs.offsets
+        return np.repeat(np.array(runs.per_sample, np.int64), runs.samples)
+
+    def copy(self) -> "StratifiedPatching":
+        """Return the same strategy at the same place of its stream, to be changed and drawn from by itself."""
+        copied = copy(self)
+        copied._changed = {sample: regions.copy() for sample, regions in self._changed.items()}
+        copied._rng = deepcopy(self._rng)
+        return copied
+
+    def reseeded(self, seed: Seed) -> "StratifiedPatching":
+        """Return the same strategy at the beginning of another stream, to be drawn from by itself."""
+        copied = self.copy()
+        copied._rng = np.random.default_rng(seed_sequence(seed))
+        return copied
+
+    def _changed_in(self, samples: range) -> list[int]:
+        if len(self._changed) < len(samples):
+            return [sample for sample in self._changed if sample in samples]
+        return [sample for sample in samples if sample in self._changed]
 
     def _all_regions(self) -> Iterator[tuple[tuple[int, int], Regions]]:
         for data_idx, unchanged in enumerate(self._unchanged):

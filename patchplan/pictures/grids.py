@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from patchplan.core.grid import GridAxis
 from patchplan.core.specs import IntArray
+from patchplan.patching.config import OverlapConfig
+from patchplan.patching.factory import STRATEGIES, create_patching
 from patchplan.patching.sequential import SequentialPatching
 from patchplan.patching.tiled import TiledPatching
 from patchplan.pictures.panels import Panel
@@ -21,12 +23,11 @@ MAX_PATCHES = 1 << 20
 
 @dataclass(frozen=True)
 class AxisPicture:
-    """Picture pixels of one axis: sum, fewest and most visits of their pixels, and patches that begin in each."""
+    """Picture pixels of one axis: sum, fewest and most visits of their pixels."""
 
     sum: IntArray
     min: IntArray
     max: IntArray
-    begun: IntArray
 
 
 def grid_axes(plan: Plan, data_idx: int) -> tuple[GridAxis, ...]:
@@ -37,6 +38,17 @@ def grid_axes(plan: Plan, data_idx: int) -> tuple[GridAxis, ...]:
     return tuple(GridAxis(size, size) for size in plan.data_shapes[data_idx][2:])
 
 
+def grid_strides(plan: Plan) -> tuple[int, int]:
+    """Return the strides YX of the grid that a plan's patches are taken from; 1 where there is none."""
+    config = plan.header.config["patching"]
+    is_grid = issubclass(STRATEGIES[config["name"]], OverlapConfig)
+    patching = create_patching([(1, 1, *[1] * plan.header.ndim)], config) if is_grid else None
+    if not isinstance(patching, SequentialPatching | TiledPatching):
+        return 1, 1
+    y, x = (axis.stride for axis in patching.grid_axes(0)[-2:])
+    return y, x
+
+
 class GridMaps:
     """Maps of any number of panels of one grid; equal axes are solved once."""
 
@@ -45,7 +57,7 @@ class GridMaps:
         self._solve: Callable[[GridAxis, int], AxisPicture] = cache(axis_picture)
 
     def map(self, panel: Panel, what: str) -> NDArray[Any]:
-        """Return the sum, min or max of visits, or the patches begun, per picture pixel."""
+        """Return the sum, min or max of visits per picture pixel."""
         axes = grid_axes(self._plan, panel.data_idx)
         solved = [self._solve(axis, factor) for axis, factor in zip(axes, panel.factors, strict=True)]
         values = [getattr(one, what) for one in solved]
@@ -64,12 +76,11 @@ def axis_picture(axis: GridAxis, factor: int) -> AxisPicture:
     return AxisPicture(*joined)
 
 
-def _part(axis: GridAxis, factor: int, first: int, last: int) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+def _part(axis: GridAxis, factor: int, first: int, last: int) -> tuple[IntArray, IntArray, IntArray]:
     """Return the same of the picture pixels [first, last)."""
     low, high = first * factor, min(axis.size, last * factor)
     begin, end = max(0, (low - axis.patch) // axis.stride), min(axis.n - 1, high // axis.stride + 1)
     starts = axis.starts(np.append(np.arange(begin, end), axis.n - 1))  # the last may be shifted back
-    begun = np.bincount(starts[(starts >= low) & (starts < high)] // factor - first, minlength=last - first)
     stops = np.minimum(starts + axis.patch, axis.size)
     here = (starts < high) & (stops > low)
     starts, stops = starts[here].clip(min=low), stops[here].clip(max=high)
@@ -80,4 +91,4 @@ def _part(axis: GridAxis, factor: int, first: int, last: int) -> tuple[IntArray,
     visits = np.cumsum(steps)[:-1]
     begins = np.flatnonzero(np.diff(edges[:-1] // factor, prepend=-1))
     sums = np.add.reduceat(visits * np.diff(edges), begins)
-    return sums, np.minimum.reduceat(visits, begins), np.maximum.reduceat(visits, begins), begun
+    return sums, np.minimum.reduceat(visits, begins), np.maximum.reduceat(visits, begins)

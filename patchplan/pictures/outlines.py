@@ -1,4 +1,4 @@
-"""Outlines of patches for the page: rows packed as columns; where they are too many, how many begin where."""
+"""Outlines of patches for the page: rows packed as columns."""
 
 import zlib
 from collections.abc import Iterator, Sequence
@@ -6,13 +6,9 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from patchplan.core.specs import IntArray
 from patchplan.coverage.result import InspectResult
-from patchplan.coverage.rows import PlanRows, boxes_of
-from patchplan.pictures.grids import GridMaps
-from patchplan.pictures.panels import Panel
 from patchplan.plans.plan import Plan
 
 MAX_OUTLINES = 20_000
@@ -111,25 +107,4 @@ def _columns(table: Any, rows: Any, splits: dict[str, int]) -> dict[str, IntArra
             found[name] = np.array([splits.setdefault(str(one), len(splits)) for one in names], np.int64)
         elif name not in LEFT_OUT and not name.startswith("crop_coords"):
             found[name] = table.column(name).to_numpy()[rows]
-    return found
-
-
-def begun_maps(plan: Plan, panels: Sequence[Panel]) -> list[NDArray[Any]]:
-    """Return how many patches begin in each picture pixel."""
-    if not plan.header.rows:
-        grid = GridMaps(plan)
-        return [grid.map(panel, "begun") for panel in panels]
-    rows = PlanRows(plan)
-    found = [np.zeros(panel.shape, np.int64) for panel in panels]
-    if not panels:
-        return found
-    samples: IntArray = np.array([rows.first_sample[panel.data_idx] + panel.sample_idx for panel in panels])
-    for piece in rows.pieces():
-        boxes = boxes_of(rows, piece.specs, kept=False)
-        place = np.minimum(np.searchsorted(samples, boxes.sample), len(samples) - 1)
-        place[samples[place] != boxes.sample] = -1
-        for i in np.unique(place[place >= 0]).tolist():
-            mine = place == i
-            y, x = (side[mine] // panels[i].factor for side in boxes.starts[-2:])
-            np.add.at(found[i], (y, x), 1)
     return found

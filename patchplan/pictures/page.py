@@ -19,24 +19,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patchplan.core.axes import spatial_axes
-from patchplan.coverage.result import ImageCoverage, InspectResult, percent
+from patchplan.coverage.result import InspectResult, percent
 from patchplan.coverage.rows import Progress
 from patchplan.errors import ImageError
-from patchplan.pictures.maps import visit_maps
-from patchplan.pictures.outlines import begun_maps, outlines
+from patchplan.pictures.facts import image_facts, total_facts
+from patchplan.pictures.grids import grid_strides
+from patchplan.pictures.maps import coarser, visit_maps
+from patchplan.pictures.outlines import outlines
 from patchplan.pictures.panels import Panel, panels_of
 from patchplan.pictures.thumbnail import thumbnail
 from patchplan.plans.plan import Plan
 
 MAX_THUMBNAILS = 50
 MAX_MAPS = 5_000
-MAX_BARS = 60
-"""Bars of a histogram."""
-
 MAP_PIXELS, MAP_SIDES = 1 << 20, (16, 512)
 """Pixels of all maps, and least and most on a side of one."""
 
 DENSITY_SIDE = 64
+"""Most on a side of the map that stands for too many outlines."""
+
 THUMBNAIL_SIDES = ((1, 1024), (4, 800), (16, 512), (MAX_THUMBNAILS, 320))
 """Up to so many thumbnails, pixels on their longer side."""
 
@@ -44,7 +45,7 @@ READ_PIXELS = 1 << 27
 """Pixels read for all thumbnails."""
 
 OUTLINE_BYTES = 1_400_000
-SCRIPTS = ("data.js", "viewer.js", "charts.js", "main.js")
+SCRIPTS = ("data.js", "viewer.js", "charts.js", "list.js", "main.js")
 
 
 def write_page(path: Path, plan: Plan, result: InspectResult, progress: Progress | None = None) -> None:
@@ -98,19 +99,18 @@ class _Store:
 
 def _head(plan: Plan, result: InspectResult, store: _Store, progress: Progress | None) -> dict[str, Any]:
     """Return everything but the large parts, which go into the store."""
-    panels = _map_panels(plan.data_shapes)
+    strides = grid_strides(plan)
+    panels = _map_panels(plan.data_shapes, strides)
     maps = visit_maps(plan, panels, "mean", progress)
     drawn, splits = outlines(plan, result, OUTLINE_BYTES)
-    dense = [panel for panel in _map_panels(plan.data_shapes, DENSITY_SIDE) if panel.data_idx not in drawn]
-    densities = {panel[:2]: (panel, found) for panel, found in zip(dense, begun_maps(plan, dense), strict=True)}
-    images = [_image(image, plan) for image in result.images]
+    images = [image_facts(image, plan) for image in result.images]
     for data_idx, packed in drawn.items():
         images[data_idx]["outlines"] = {"n": packed.n, "columns": packed.columns, "at": store.put(packed.data)}
     told: list[dict[str, Any]] = []
     for panel, values in zip(panels, maps, strict=True):
         one = {"image": panel.data_idx, "sample": panel.sample_idx, "map": _map(panel, values, store)}
-        if panel[:2] in densities:
-            one["density"] = _map(*densities[panel[:2]], store)
+        if panel.data_idx not in drawn:
+            one["density"] = _map(*coarser(panel, values, DENSITY_SIDE, strides), store)
         told.append(one)
     _add_thumbnails(plan, panels, told, store, progress)
     return {
@@ -118,17 +118,17 @@ def _head(plan: Plan, result: InspectResult, store: _Store, progress: Progress |
         "axes": spatial_axes(plan.header.ndim),
         "tiles": plan.header.tiles,
         "split_names": splits,
-        "total": _figures(result.total),
+        "total": total_facts(result.total),
         "images": images,
         "panels": told,
     }
 
 
-def _map_panels(data_shapes: Sequence[Sequence[int]], most: int = MAP_SIDES[1]) -> list[Panel]:
+def _map_panels(data_shapes: Sequence[Sequence[int]], strides: tuple[int, int]) -> list[Panel]:
     """Return the samples that have a map, none larger than all together allow."""
     n = min(MAX_MAPS, sum(shape[0] for shape in data_shapes))
-    side = max(MAP_SIDES[0], min(MAP_SIDES[1], most, int((MAP_PIXELS / n) ** 0.5)))
-    return panels_of(data_shapes, n, side)
+    side = max(MAP_SIDES[0], min(MAP_SIDES[1], int((MAP_PIXELS / n) ** 0.5)))
+    return panels_of(data_shapes, n, side, strides)
 
 
 def _map(panel: Panel, values: NDArray[Any], store: _Store) -> dict[str, Any]:
@@ -137,50 +137,7 @@ def _map(panel: Panel, values: NDArray[Any], store: _Store) -> dict[str, Any]:
     steps = np.ceil(values.astype(np.float64) / most * 255 - 0.5) if most else values
     steps = np.where(values > 0, np.maximum(steps, 1), 0).astype(np.uint8)
     at = store.put(zlib.compress(steps.tobytes(), 9))
-    return {"shape": panel.shape, "factor": panel.factor, "most": most, "at": at}
-
-
-def _image(image: ImageCoverage, plan: Plan) -> dict[str, Any]:
-    record = plan.images[image.data_idx]
-    return {
-        **_figures(image),
-        "uri": image.uri,
-        "shape": image.data_shape,
-        "n_samples": image.n_samples,
-        "axes": record.axes,
-        "dtype": record.dtype,
-        "pixel_size": record.pixel_size,
-        "pixel_unit": record.pixel_unit,
-    }
-
-
-def _figures(found: Any) -> dict[str, Any]:
-    """Return what is told of an image, and of all."""
-    told = found.model_dump(mode="json", include={"n_patches", "uncovered_fraction", "redundancy", "partition", "cost"})
-    visits = found.visits.model_dump(include={"min", "max", "mean", "std"})
-    if told["partition"] is not None:
-        wrong = ("exact", "gap_pixels", "double_pixels", "misplaced_pixels")
-        told["partition"] = {name: told["partition"][name] for name in wrong}
-    return {**told, "visits": visits, "histogram": bars(found.visits.histogram)}
-
-
-def bars(histogram: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
-    """Return (first visits, last visits, pixels) of at most 60 bars, which hold equally many numbers of visits.
-
-    Examples
-    --------
-    >>> bars([(0, 5), (1, 7), (4, 1)])
-    [(0, 0, 5), (1, 1, 7), (4, 4, 1)]
-    """
-    if len(histogram) <= MAX_BARS:
-        return [(visits, visits, pixels) for visits, pixels in histogram]
-    low, high = histogram[0][0], histogram[-1][0] + 1
-    width = -(-(high - low) // MAX_BARS)
-    found: dict[int, int] = {}
-    for visits, pixels in histogram:
-        bar = (visits - low) // width
-        found[bar] = found.get(bar, 0) + pixels
-    return [(low + bar * width, min(high, low + (bar + 1) * width) - 1, n) for bar, n in found.items()]
+    return {"shape": panel.shape, "block": panel.block, "most": most, "at": at}
 
 
 def _add_thumbnails(

@@ -28,11 +28,11 @@ class Sums:
 
     def __init__(self, rows: PlanRows, panels: Sequence[Panel], exact: int = EXACT) -> None:
         self._rows, self._panels = rows, panels
-        most = max((max(1, rows.plan.n_rows) * panel.depth * panel.factor**2 for panel in panels), default=0)
+        most = max((max(1, rows.plan.n_rows) * panel.covers for panel in panels), default=0)
         self._wide = most >= exact
         samples = [rows.first_sample[panel.data_idx] + panel.sample_idx for panel in panels]
         self._samples: IntArray = np.array(samples, np.int64)
-        self._factor: IntArray = np.array([panel.factor for panel in panels], np.int64)
+        self._block: IntArray = np.array([panel.block for panel in panels], np.int64).reshape(-1, 2)
         self._stride: IntArray = np.array([panel.shape[1] + 2 for panel in panels], np.int64)
         lengths = [(panel.shape[0] + 2) * (panel.shape[1] + 2) for panel in panels]
         self._offset: IntArray = np.cumsum([0, *lengths])
@@ -44,10 +44,10 @@ class Sums:
         panel = np.minimum(np.searchsorted(self._samples, boxes.sample), len(self._samples) - 1)
         mine = np.flatnonzero(self._samples[panel] == boxes.sample)
         panel = panel[mine]
-        factor, stride, offset = self._factor[panel], self._stride[panel], self._offset[panel]
+        block, stride, offset = self._block[panel].T, self._stride[panel], self._offset[panel]
         starts, stops = ([side[mine].astype(np.int64) for side in sides] for sides in boxes[1:])
         depth = stops[0] - starts[0] if len(starts) == 3 else np.ones(len(mine), np.int64)
-        steps = [self._steps(start, stop, factor) for start, stop in zip(starts[-2:], stops[-2:], strict=True)]
+        steps = [self._steps(*axis) for axis in zip(starts[-2:], stops[-2:], block, strict=True)]
         for (row, high), (column, wide) in product(*steps):
             np.add.at(self._flat, offset + row * stride + column, self._number(depth) * high * wide)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from patchplan.errors import ImageError
 from patchplan.images import ImageSource, open_image
-from patchplan.pictures.panels import Panel
+from patchplan.pictures.panels import Panel, block_of
 from patchplan.plans.plan import Plan
 
 MAX_BLOCK = 1 << 23
@@ -106,8 +106,8 @@ class _Reduced:
         self._source, self._sample_idx = source, sample_idx
         self._channels = list(range(min(MAX_CHANNELS, source.data_shape[1])))
         self._size = source.data_shape[-2:]
-        self._factor = max(1, ceil(max(self._size) / side))
-        shape = tuple(ceil(n / self._factor) for n in self._size)
+        self._factors = block_of(self._size, side)
+        shape = tuple(ceil(n / factor) for n, factor in zip(self._size, self._factors, strict=True))
         self._sums: NDArray[Any] = np.zeros((len(self._channels), *shape), np.float64)
         self._n: NDArray[Any] = np.zeros(shape, np.int64)
         self._block = self._chunk()
@@ -167,7 +167,7 @@ class _Reduced:
         counts: NDArray[Any] = np.ones(size, np.int64)
         corner = []
         for axis, (low, high) in enumerate(zip(start, stop, strict=True)):
-            pixel = np.arange(low, high) // self._factor
+            pixel = np.arange(low, high) // self._factors[axis]
             begins = np.flatnonzero(np.diff(pixel, prepend=-1))
             values = np.add.reduceat(values, begins, axis=axis + 1)
             counts = np.add.reduceat(counts, begins, axis=axis)

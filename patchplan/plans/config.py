@@ -11,6 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from patchplan.errors import ConfigError
 from patchplan.patching.factory import STRATEGIES, AnyPatchingConfig, parse_config
 from patchplan.patching.problems import ConfigProblemsError, Problem, found, keys_of, unknown_key
+from patchplan.plans.settings.filters import AnyFilterConfig
+from patchplan.plans.settings.regions import RegionsConfig
+from patchplan.plans.settings.sections import parse_section
+from patchplan.plans.settings.splits import SplitConfig
+from patchplan.plans.settings.weights import AnyWeightsConfig
+from patchplan.plans.words import SECTIONS
 
 MAX_CONFIG_BYTES = 1 << 16
 OVERLAP_KEYS = {"overlaps", "halo", "stride"}
@@ -19,7 +25,7 @@ Place = tuple[str | int, ...]
 
 
 class PlanConfig(BaseModel):
-    """What to plan: a strategy, and how to read the images."""
+    """What to plan: a strategy, what of it to take, and how to read the images."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", title="patchplan config")
 
@@ -27,6 +33,15 @@ class PlanConfig(BaseModel):
         default=None, description="Axis letters of the images, such as ZYX, where files do not say."
     )
     patching: AnyPatchingConfig
+    regions: RegionsConfig | None = Field(default=None, description="Take patches in regions of interest only.")
+    filter: AnyFilterConfig | None = Field(default=None, description="Leave out patches of background.")
+    split: SplitConfig | None = Field(default=None, description="Split patches into training, validation and test.")
+    weights: AnyWeightsConfig | None = Field(default=None, description="Draw patches by labels or a map.")
+
+    @property
+    def sections(self) -> dict[str, BaseModel]:
+        """The sections that are there, in the order in which they choose."""
+        return {key: getattr(self, key) for key in SECTIONS if getattr(self, key) is not None}
 
 
 def config_schema() -> dict[str, Any]:
@@ -35,7 +50,8 @@ def config_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "patchplan config",
-        "description": "A mapping with patching (and optionally axes), or a bare patching mapping.",
+        "description": "A mapping with patching (and optionally axes, regions, filter, split, weights), or a bare "
+        "patching mapping.",
         **schema,
     }
 
@@ -81,9 +97,18 @@ class ConfigText:
             problems += [
                 self._line(("patching", *([problem.key] if problem.key else [])), problem) for problem in error.problems
             ]
+        sections: dict[str, BaseModel] = {}
+        for key in SECTIONS:
+            if self.values.get(key) is None:
+                continue
+            try:
+                sections[key] = parse_section(key, self.values[key])
+            except ConfigProblemsError as error:
+                places = [((key, problem.key) if problem.key else (key,), problem) for problem in error.problems]
+                problems += [self._line(place, problem) for place, problem in places]
         if problems:
             raise ConfigError("\n".join(problems))
-        return PlanConfig.model_validate(self.values | {"patching": patching})
+        return PlanConfig.model_validate(self.values | {"patching": patching} | sections)
 
     def _beside_patching(self) -> Iterator[Problem]:
         """Find what is wrong outside the strategy."""
@@ -106,10 +131,11 @@ class ConfigText:
 
     def _where(self, place: Place) -> str:
         """Name a key as the user wrote it: as an option, or by file and line."""
-        if place[-1] in self.flags or (self.source == OPTIONS and len(place) > 1):
+        of_patching = place[0] == "patching"
+        if of_patching and (place[-1] in self.flags or (self.source == OPTIONS and len(place) > 1)):
             return f"--{place[-1]}".replace("_", "-").replace("--name", "--strategy")
         if self.source == OPTIONS:
-            return OPTIONS
+            return OPTIONS if of_patching or place[0] == "axes" else f"{OPTIONS}: {_dotted(place)}"
         line = next(
             (f", line {self.lines[place[:n]]}" for n in range(len(place), 0, -1) if place[:n] in self.lines),
             "",

@@ -10,3 +10,6 @@ SECTIONS = ("regions", "filter", "split", "weights")
 
 SUBSET_OF = "subset_of"
 """Key of a subset's config: the digest of the plan that its tiles belong to."""
+
+DRAWN_ANEW = ("random", "stratified")
+"""Strategies that give other patches in each epoch."""

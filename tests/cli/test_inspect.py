@@ -170,6 +170,8 @@ BAD = {
     "leaks of images": (["a.npy", "--require-no-leak"], "--require-no-leak: allowed for plans only"),
     "a cache without cost": (["tiles.parquet", "--cache", "1GB"], "--cache: allowed with --cost only"),
     "a cache of no size": (["tiles.parquet", "--cost", "--cache", "1XB"], "--cache: found '1XB'; allowed: 0, or a"),
+    "overwriting nothing": (["tiles.parquet", "--overwrite"], "--overwrite: allowed with --png or --html only"),
+    "a value without a picture": (["tiles.parquet", "--png-value", "max"], "--png-value: allowed with --png only"),
     "root of images": (["a.npy", "--root", "."], "--root: allowed for plans only"),
     "axes of a plan": (["tiles.parquet", "--axes", "YX"], "--axes: allowed for images only"),
     "level of a plan": (["tiles.parquet", "--level", "0"], "--level: allowed for images only"),

@@ -7,26 +7,39 @@ from typing import Any
 import numpy as np
 
 from patchplan.core.specs import SpecTable
+from patchplan.plans.header import Header
 from tests.coverage.canvas import TablePlan
 
 
-def chunked_plan(shapes, chunks, specs: SpecTable, **keys: Any) -> TablePlan:
+def chunked_plan(shapes, chunks, specs: SpecTable, *, kind: str = "zarr", **keys: Any) -> TablePlan:
     """A plan over images S C (Z) Y X of uint16 that are stored in chunks; None is a file without."""
     plan = TablePlan(shapes, specs, **keys)
     images = tuple(
-        image.model_copy(update={"chunks": one, "dtype": "uint16", "kind": "npy" if one is None else "zarr"})
+        image.model_copy(update={"chunks": one, "dtype": "uint16", "kind": "npy" if one is None else kind})
         for image, one in zip(plan.header.images, chunks, strict=True)
     )
     plan.header = plan.header.model_copy(update={"images": images})
     return plan
 
 
-class Simulated:
-    """Chunks loaded by patches read one after the other, and bytes, per image."""
+class GridPlan(TablePlan):
+    """The same plan by another header, that of a grid without rows."""
 
-    def __init__(self, shapes, chunks, cache: int) -> None:
-        self.shapes, self.chunks, self.cache = shapes, chunks, cache
+    def __init__(self, plan: TablePlan, header: Header) -> None:
+        self.path = self.root = plan.path
+        self.header, self._batch, self.schema = header, plan._batch, plan.schema
+
+
+class Simulated:
+    """Chunks loaded by patches read one after the other, and bytes, per image.
+
+    Of `strips`, chunks as wide as the image, the last is as high as what is left of the image.
+    """
+
+    def __init__(self, shapes, chunks, cache: int, *, strips: bool = False) -> None:
+        self.shapes, self.chunks, self.cache, self.strips = shapes, chunks, cache, strips
         self.loads = [0] * len(shapes)
+        self._bytes = [0] * len(shapes)
         self.wanted = [0] * len(shapes)
         self.touches: list[list[int]] = [[] for _ in shapes]
         self._held: OrderedDict[tuple[int, ...], int] = OrderedDict()
@@ -36,9 +49,10 @@ class Simulated:
         for spec in specs:
             image = spec["data_idx"]
             box = self._box(spec)
-            loads = sum(self._load((image, *key)) for key in box)
+            loaded = [key for key in box if self._load((image, *key))]
             if counts:
-                self.loads[image] += loads
+                self.loads[image] += len(loaded)
+                self._bytes[image] += sum(self._size((image, *key)) for key in loaded)
                 self.touches[image].append(len(box))
                 spans = zip(spec["coords"], spec["patch_size"], self.shapes[image][2:], strict=True)
                 inside = [min(a + n, size) - a for a, n, size in spans]
@@ -56,19 +70,26 @@ class Simulated:
         ]
         return list(product(slab, *space, range(-(-shape[1] // chunk[1]))))
 
-    def _load(self, key: tuple[int, ...]) -> int:
+    def _size(self, key: tuple[int, ...]) -> int:
+        """Bytes of a chunk, given as image, slab, (Z) Y X, channels."""
+        chunk, height = list(self.chunks[key[0]]), self.shapes[key[0]][-2]
+        if self.strips and chunk[-1] == self.shapes[key[0]][-1]:
+            chunk[-2] = min(chunk[-2], height - key[-3] * chunk[-2])
+        return 2 * int(np.prod(chunk))
+
+    def _load(self, key: tuple[int, ...]) -> bool:
         if key in self._held:
             self._held.move_to_end(key)
-            return 0
-        self._held[key] = 2 * int(np.prod(self.chunks[key[0]]))
+            return False
+        self._held[key] = self._size(key)
         while sum(self._held.values()) > self.cache:
             self._held.popitem(last=False)
-        return 1
+        return True
 
     def bytes_loaded(self, image: int) -> int:
         """Bytes of the chunks of an image that were loaded; a file without is mapped."""
         chunk = self.chunks[image]
-        return self.wanted[image] if chunk is None else self.loads[image] * 2 * int(np.prod(chunk))
+        return self.wanted[image] if chunk is None else self._bytes[image]
 
 
 def interleaved(numbers) -> int:

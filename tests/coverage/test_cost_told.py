@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import patchplan
-from patchplan.coverage import cost, cost_rows
+from patchplan.coverage import cost, cost_runs, cost_stored
 from patchplan.coverage.report import inspect_plan
 from patchplan.patching import create_patching
 from tests.coverage.loading import chunked_plan
@@ -40,9 +40,8 @@ def test_a_plan_without_rows_costs_what_its_rows_do(tmp_path):
 def test_a_large_plan_without_rows_is_sampled_and_near_the_truth(tmp_path, monkeypatch):
     path = grid_plan(tmp_path, rows=False)
     exact = patchplan.inspect(path, cost=True, cache="40KB").total.cost
-    for module in (cost, cost_rows):
-        monkeypatch.setattr(module, "EXACT_ROWS", 400)
-    monkeypatch.setattr(cost_rows, "RUN_ROWS", 30)
+    monkeypatch.setattr(cost_runs, "EXACT_ROWS", 400)
+    monkeypatch.setattr(cost_runs, "RUN_ROWS", 30)
     sampled = patchplan.inspect(path, cost=True, cache="40KB").total.cost
     assert exact is not None
     assert sampled is not None
@@ -50,21 +49,85 @@ def test_a_large_plan_without_rows_is_sampled_and_near_the_truth(tmp_path, monke
     assert (sampled.bytes_read, sampled.n_counted) == (exact.bytes_read, 16 * 15)
     assert exact.plan_order is not None
     assert sampled.plan_order is not None
-    assert sampled.plan_order.amplification == pytest.approx(exact.plan_order.amplification, rel=0.2)
+    assert sampled.morton_order is not None
+    assert sampled.plan_order.amplification == pytest.approx(exact.plan_order.amplification, rel=0.1)
+    assert (sampled.plan_order.at_most, sampled.morton_order.at_most) == (False, True)
+    assert sampled.chunks_per_patch == exact.chunks_per_patch
 
 
 def test_too_many_touches_are_sampled_and_a_patch_of_too_many_is_not_told(tmp_path, monkeypatch):
     path = grid_plan(tmp_path)
-    monkeypatch.setattr(cost, "MAX_TOUCHES", 100)
-    found = patchplan.inspect(path, cost=True).total.cost
+    monkeypatch.setattr(cost_runs, "MAX_TOUCHES", 100)
+    result = patchplan.inspect(path, cost=True, cache="40KB")
+    found = result.total.cost
     assert found is not None
     assert found.sampled
     assert found.plan_order is not None
+    assert re.search(r"by a sample of \d+ patches: [\d.]+ x .* order, at most [\d.]+ x in Morton", result._repr_html_())
     monkeypatch.setattr(cost, "MAX_PATCH", 1)
+    found = patchplan.inspect(path, cost=True, cache="40KB").total.cost
+    assert found is not None
+    assert (found.plan_order, found.advice) == (None, None)
+    assert found.bytes_read > found.bytes
     found = patchplan.inspect(path, cost=True).total.cost
     assert found is not None
-    assert (found.plan_order, found.chunks_per_patch, found.advice) == (None, None, None)
-    assert found.bytes_read > found.bytes
+    assert found.plan_order is not None
+    assert not found.sampled
+
+
+def test_a_cache_of_much_but_not_all_is_warm_when_a_sample_begins(tmp_path, monkeypatch):
+    """Random patches, nine of ten chunks held: what a run finds held was touched long before it."""
+    import zarr
+
+    zarr.create_array(tmp_path / "a.zarr", shape=(1000, 1000), chunks=(10, 10), dtype="uint8")
+    path = tmp_path / "plan.parquet"
+    patching = {"name": "random", "patch_size": 10, "seed": 1}
+    patchplan.plan(tmp_path / "a.zarr", path, patching=patching, epochs=8)
+    exact = patchplan.inspect(path, cost=True, cache="900KB").total.cost
+    monkeypatch.setattr(cost_runs, "EXACT_ROWS", 400)
+    monkeypatch.setattr(cost_runs, "RUN_ROWS", 200)
+    sampled = patchplan.inspect(path, cost=True, cache="900KB").total.cost
+    assert exact is not None
+    assert exact.plan_order is not None
+    assert sampled is not None
+    assert sampled.plan_order is not None
+    assert sampled.n_counted == 1600
+    assert sampled.plan_order.amplification == pytest.approx(exact.plan_order.amplification, rel=0.1)
+    assert not sampled.plan_order.at_most
+    monkeypatch.setattr(cost_runs, "MAX_MARKS", 400)
+    unknown = patchplan.inspect(path, cost=True, cache="900KB").total.cost
+    assert unknown is not None
+    assert unknown.plan_order is not None
+    assert unknown.plan_order.at_most
+    assert unknown.plan_order.bytes > 2 * sampled.plan_order.bytes
+
+
+def test_the_last_strip_counts_as_long_as_it_is(tmp_path):
+    """100 rows in strips of 64: 64 and 36, not 64 and 64."""
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((100, 50), "u2"), rowsperstrip=64)
+    path = tmp_path / "plan.parquet"
+    patchplan.plan(tmp_path / "a.tif", path, patching={"name": "whole"})
+    for cache in (0, 5000, "1GB"):
+        found = patchplan.inspect(path, cost=True, cache=cache).images[0].cost
+        assert found is not None
+        assert found.plan_order is not None
+        assert (found.plan_order.bytes, found.plan_order.amplification) == (100 * 50 * 2, 1)
+        assert (found.chunks, found.n_chunks, found.chunk_bytes) == ((64, 50), 2, 64 * 50 * 2)
+
+
+def test_images_that_are_not_looked_into_are_counted_and_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(cost_stored, "MAX_OPENED", 1)
+    for name in "ab":
+        np.save(tmp_path / f"{name}.npy", np.zeros((20, 20), "u1"))
+    path = tmp_path / "plan.parquet"
+    patchplan.plan([tmp_path / "a.npy", tmp_path / "b.npy"], path, patching={"name": "whole"})
+    result = patchplan.inspect(path, cost=True)
+    assert [image.cost and image.cost.as_planned for image in result.images] == [False, True]
+    assert result.total.cost is not None
+    assert result.total.cost.images_as_planned == 1
+    assert "stored: of 1 of 2 images as the plan says" in result._repr_html_()
 
 
 def test_what_the_file_says_goes_before_what_the_plan_says(tmp_path):
@@ -73,7 +136,8 @@ def test_what_the_file_says_goes_before_what_the_plan_says(tmp_path):
     there = patchplan.inspect(path, cost=True, cache=0).images[0].cost
     (tmp_path / "a.zarr").rename(tmp_path / "b.zarr")
     gone = patchplan.inspect(path, cost=True, cache=0)
-    assert gone.images[0].cost == there
+    assert there is not None
+    assert gone.images[0].cost == there.model_copy(update={"as_planned": True})
     assert "not found below" in gone.findings[0]
     (tmp_path / "else").mkdir()
     grid_plan(tmp_path / "else", chunks=(16, 700))
@@ -151,7 +215,7 @@ def test_the_memory_of_a_stitch_is_enough_for_it(tmp_path, case):
         patchplan.stitch(path, tmp_path / "tiles.zarr", tmp_path / "no.zarr", memory=found.stitch_memory.least // 3)
 
 
-@pytest.mark.parametrize("cache", ["", "much", "-1", -1, True, "1XB", None])
+@pytest.mark.parametrize("cache", ["", "much", "-1", -1, True, "1XB", [1]])
 def test_a_cache_of_no_size_is_refused(tmp_path, cache):
     with pytest.raises(patchplan.PatchplanError, match=r"--cache: found .*; allowed: 0, or a size such as"):
         patchplan.inspect(grid_plan(tmp_path), cost=True, cache=cache)
@@ -161,9 +225,10 @@ def test_cost_is_told_when_asked_for_and_shown_in_a_notebook(tmp_path):
     seen = []
     path = grid_plan(tmp_path)
     assert patchplan.inspect(path).total.cost is None
-    result = patchplan.inspect(path, cost=True, progress=lambda *step: seen.append(step))
-    assert [step for step in seen if step[0] == "touches of chunks"][-1][1:] == seen[-1][1:]
-    assert seen[-1][1] == seen[-1][2]
+    for cache, what in (("40KB", "touches of chunks"), ("1GB", "chunks")):
+        result = patchplan.inspect(path, cost=True, cache=cache, progress=lambda *step: seen.append(step))
+        assert seen[-1][0] == what
+        assert seen[-1][1] == seen[-1][2]
     assert "loaded through a cache of 1GB" in result._repr_html_()
     assert type(result).model_validate_json(result.model_dump_json()) == result
     assert json.loads(result.model_dump_json())["images"][0]["cost"]["plan_order"]["amplification"] > 0

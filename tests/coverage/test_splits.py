@@ -1,5 +1,6 @@
 """What splits share equals painting a mask per split and looking where two are set."""
 
+import re
 from itertools import combinations
 from typing import Any
 
@@ -166,3 +167,29 @@ def test_more_names_than_can_be_compared_are_a_finding(tmp_path):
 def test_a_context_that_makes_no_sense_is_refused(tmp_path, context):
     with pytest.raises(ShapeError, match="--context"):
         patchplan.inspect(split_plan(tmp_path, ["train", "val"]), context=context)
+
+
+@pytest.mark.parametrize("pair", [("train", "train "), (" val", "val"), ("a\t", "a")])
+def test_names_that_differ_by_spaces_only_are_refused(pair):
+    specs = create_patching([(1, 1, 50, 50)], {"name": "random", "patch_size": 5, "seed": 1}).get_patch_specs()
+    plan = TablePlan([(1, 1, 50, 50)], specs, split=[pair[i % 2] for i in range(len(specs))])
+    with pytest.raises(PlanError, match=f"column split has {re.escape(repr(pair[0]))} and .* differ by spaces only"):
+        plan_splits(PlanRows(plan), (0, 0), 5)
+
+
+@pytest.mark.parametrize("context", [0, 2])
+@pytest.mark.parametrize("folds", [None, [0, 0, 1, 1, 0], [0, 1, 1, 1, 1]], ids=["no folds", "two", "one alone"])
+def test_progress_reaches_its_end(folds, context):
+    shapes = [(2, 1, 9, 9), (1, 1, 30, 20)]
+    rows = [(0, 0, (0, 0)), (0, 1, (1, 1)), (1, 0, (0, 0)), (1, 0, (3, 3)), (1, 0, (20, 10))]
+    boxes = [
+        {"data_idx": image, "sample_idx": sample, "coords": coords, "patch_size": (5, 5)}
+        for image, sample, coords in rows
+    ]
+    specs = create_patching(shapes, {"name": "fixed", "fixed_patch_specs": boxes}).get_patch_specs()
+    keys = {"split": ["train", "val", "train", "val", "test"]} | ({} if folds is None else {"fold": folds})
+    seen: list[tuple[str, int, int]] = []
+    plan_splits(PlanRows(TablePlan(shapes, specs, **keys)), (context, context), 5, 7, lambda *step: seen.append(step))
+    n_pixels = (2 * 81 + 600) * (1 if folds is None else 2) * (2 if context else 1)
+    assert seen[-1] == ("pixels of splits", n_pixels, n_pixels)
+    assert len(seen) > 6

@@ -4,22 +4,17 @@ import numpy as np
 import pytest
 
 import patchplan
+from patchplan.coverage.cost_words import cost_lines
 from patchplan.patching import create_patching
 from patchplan.pictures.page import write_page
 from patchplan.plans.plan import open_plan
 from patchplan.plans.write import write_plan
 from tests.coverage.canvas import header_of, write
-from tests.pictures.browser import needs_chromium, show
+from tests.pictures.browser import needs_chromium, page_of, show
 from tests.plans.making import make_image
 
 pytestmark = needs_chromium
 TILED = {"name": "tiled", "patch_size": 32, "overlaps": 8}
-
-
-def page_of(path):
-    plan = open_plan(path)
-    write_page(path.with_suffix(".html"), plan, patchplan.inspect(plan))
-    return path.with_suffix(".html")
 
 
 @pytest.fixture
@@ -60,6 +55,7 @@ def test_images_samples_layers_hover_and_keys_work(three):
     await drawn(() => document.querySelector('#rows tr[data-image="1"] button').click());
     const samples = document.getElementById("sample").options;
     seen.image = [canvas.dataset.image, canvas.dataset.total, text("image-title"), samples.length];
+    seen.samples = text("n-samples");
     await choose("sample", "1");
     seen.sample = await hover(0.01, 0.01, 70, 90);
     await choose("layer", "map");
@@ -85,12 +81,13 @@ def test_images_samples_layers_hover_and_keys_work(three):
         "kept at 0, 0",
         f"kept size {', '.join(map(str, spec['crop_size']))}",  # type: ignore[typeddict-item]
     ]
-    assert seen["status"].startswith("Y 0, X 0: about 1 visits; index 0;")
+    assert seen["status"].startswith("Y 0, X 0: 1 visit; index 0;")
     assert seen["outside"] is None
     assert "index 0" in seen["next"]
     assert 0 < seen["zoomed"] < seen["fitted"] == plan.images[0].n_patches
     first = plan.images[0].n_patches + plan.images[1].n_patches // 2
     assert seen["image"] == ["1", str(plan.images[1].n_patches // 2), "Image 1: b.npy", 2]
+    assert seen["samples"] == "of 0 to 1"
     assert seen["sample"].splitlines()[0] == f"index {first}"
     assert seen["map"] == ["map", "4", False]
     assert seen["without"] == 0
@@ -170,19 +167,28 @@ def test_more_outlines_than_can_be_drawn_become_a_density_map(tmp_path):
     outlines, layer, note = shown.seen["now"]
     assert (outlines, layer) == ("0", "density")
     assert "30,000 outlines are too many" in note
+    assert "mean of 800 x 800 pixels" in note
 
 
-def test_cost_is_shown_where_it_was_asked_for(three):
+def test_cost_is_shown_in_the_words_of_the_command_line(three):
     plan = open_plan(three)
     result = patchplan.inspect(plan, cost=True)
     write_page(three.with_suffix(".html"), plan, result)
-    shown = show(
-        three.with_suffix(".html"), 'seen.cost = [document.getElementById("cost-panel").hidden, text("cost")];'
-    )
+    steps = """
+    seen.hidden = document.getElementById("cost-panel").hidden;
+    const rows = [...document.querySelectorAll("#cost tr")];
+    seen.rows = rows.map((row) => [...row.children].map((one) => one.textContent));
+    """
+    shown = show(three.with_suffix(".html"), steps)
     assert shown.console == []
-    hidden, text = shown.seen["cost"]
-    assert not hidden
-    assert "pixels read" in text
+    assert not shown.seen["hidden"]
+    assert result.total.cost is not None
+    lines = [": ".join(row) for row in shown.seen["rows"]]
+    assert set(cost_lines(result.total.cost)) <= set(lines)
+    read = sum(spec["patch_size"][0] * spec["patch_size"][1] for spec in plan.specs() if spec["data_idx"] == 0)
+    assert f"pixels read: {read:,}, {read / 12_000:.3g} x those of the image" in lines
+    assert f"bytes read: {2 * read / 1000:.3g} KB of 24 KB" in lines
+    assert "chunks: none, mapped" in lines
 
 
 def test_splits_have_colours_and_what_they_share_is_told(tmp_path):

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import patchplan
 from patchplan.patching import create_patching
 from patchplan.pictures import page as page_module
-from patchplan.pictures.outlines import begun_maps, outlines, pack
-from patchplan.pictures.page import bars
+from patchplan.pictures.facts import bars, cost_facts
+from patchplan.pictures.outlines import outlines, pack
 from patchplan.pictures.panels import Panel, panels_of
 from patchplan.pictures.thumbnail import _Reduced, shown, thumbnail
 from patchplan.plans.plan import open_plan
@@ -55,7 +55,7 @@ def test_columns_come_out_as_they_went_in(first, data):
 @every_strategy
 @settings(max_examples=10)
 @given(data=st.data())
-def test_outlines_are_the_rows_of_each_image_and_begun_maps_count_them(name, data, tmp_path_factory):
+def test_outlines_are_the_rows_of_each_image(name, data, tmp_path_factory):
     shapes, config = data.draw(setups(name))
     patching = create_patching(shapes, config)
     rows = name not in ("sequential", "tiled", "whole") or data.draw(st.booleans())
@@ -72,13 +72,21 @@ def test_outlines_are_the_rows_of_each_image_and_begun_maps_count_them(name, dat
         assert np.array_equal(columns["coords_y"], specs.coords[mine, -2])
         assert np.array_equal(columns["patch_size_x"], specs.patch_size[mine, -1])
         assert ("stitch_coords_x" in columns) == specs.is_tiles
-    panels = panels_of(shapes, 9, data.draw(st.sampled_from([1, 2, 5])))
-    for panel, begun in zip(panels, begun_maps(plan, panels), strict=True):
-        expected = np.zeros(panel.shape, np.int64)
-        for spec in specs:
-            if (spec["data_idx"], spec["sample_idx"]) == panel[:2]:
-                expected[spec["coords"][-2] // panel.factor, spec["coords"][-1] // panel.factor] += 1
-        assert np.array_equal(begun, expected)
+
+
+@pytest.mark.parametrize("overlap", [0, 32, 101])
+def test_the_density_of_a_grid_shows_no_beat(tmp_path, overlap):
+    """Inside, a large grid is the same all over."""
+    shapes, config = [(1, 1, 30_000, 40_000)], {"name": "tiled", "patch_size": 230, "overlaps": overlap}
+    plan = open_plan(write(tmp_path / "p.parquet", shapes, create_patching(shapes, config), config, rows=False))
+    store = page_module._Store()
+    head = page_module._head(plan, patchplan.inspect(plan), store, None)
+    density = head["panels"][0]["density"]
+    start, length = density["at"]
+    steps = np.frombuffer(zlib.decompress(store.data[start : start + length]), np.uint8).reshape(density["shape"])
+    assert max(steps.shape) in range(32, 65)
+    assert len(np.unique(steps[1:-2, 1:-2])) == 1
+    assert (steps > 0).all()
 
 
 def test_outlines_end_where_they_would_be_too_many_bytes(tmp_path):
@@ -87,6 +95,21 @@ def test_outlines_end_where_they_would_be_too_many_bytes(tmp_path):
     found, _ = outlines(plan, patchplan.inspect(plan), 600)
     assert 0 < len(found) < 10
     assert sum(len(one.data) for one in found.values()) <= 600
+
+
+def test_cost_of_an_image_is_told_in_words_and_units(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((100, 200), np.uint16), tile=(64, 64))
+    plan = make_plan_of(tmp_path, "a.tif", {"name": "tiled", "patch_size": 50, "overlaps": 0})
+    cost = patchplan.inspect(plan, cost=True).images[0].cost
+    assert cost is not None
+    facts = dict(cost_facts(cost))
+    assert facts["pixels read"] == "20,000, 1 x those of the image"
+    assert facts["bytes read"] == "40 KB of 40 KB"
+    assert facts["chunks"] == "64 x 64"
+    assert facts["loaded in the plan's order"] == f"8 chunks, {8 * 8192 / 1000:.3g} KB: 1.64 x the bytes wanted"
+    sampled = dict(cost_facts(cost.model_copy(update={"sampled": True, "n_counted": 1_000, "morton_order": None})))
+    assert sampled["loaded in the plan's order"].endswith("1.64 x the bytes wanted by a sample of 1,000 patches")
+    assert "loaded in Morton order" not in sampled
 
 
 @given(st.dictionaries(st.integers(0, 500), st.integers(1, 9), min_size=1))
@@ -200,7 +223,7 @@ def test_progress_tells_thumbnails(tmp_path):
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=30))
 def test_only_what_is_nothing_is_shown_as_nothing(values):
     store = page_module._Store()
-    found = page_module._map(Panel(0, 0, (1, len(values)), 1), np.array([values]), store)
+    found = page_module._map(Panel(0, 0, (1, len(values)), (1, 1)), np.array([values]), store)
     start, length = found["at"]
     steps = np.frombuffer(zlib.decompress(store.data[start : start + length]), np.uint8)
     assert np.array_equal(steps == 0, np.array(values) == 0)

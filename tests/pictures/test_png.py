@@ -11,34 +11,76 @@ from patchplan.errors import ConfigError, MissingExtraError, OutputError
 from patchplan.patching import create_patching
 from patchplan.pictures.maps import visit_maps
 from patchplan.pictures.panels import panels_of
-from patchplan.pictures.png import HEAD, LEFT, TOP, coloured, write_png
+from patchplan.pictures.png import BAR, BOTTOM, HEAD, KEY, LEAST, LEFT, TOP, Layout, coloured, repeats, write_png
 from patchplan.plans.plan import open_plan
 from tests.coverage.canvas import write
 from tests.plans.making import make_image, make_plan
 
+TILED = {"name": "tiled", "patch_size": 32, "overlaps": 8}
 RANDOM = {"name": "random", "patch_size": 16, "seed": 1}
 
 
 @pytest.mark.parametrize("value", ["mean", "min", "max"])
-@pytest.mark.parametrize("shape", [(100, 80), (3000, 2000)])
+@pytest.mark.parametrize("shape", [(100, 80), (3000, 2000), (65_537, 1), (3, 20_000), (1500, 40)])
 def test_every_pixel_of_the_file_is_the_colour_of_its_value(tmp_path, value, shape):
     make_image(tmp_path / "a.npy", shape)
-    plan = open_plan(make_plan(tmp_path, ".parquet", RANDOM | {"patch_size": shape[0] // 8}))
+    plan = open_plan(make_plan(tmp_path, ".parquet", RANDOM | {"patch_size": [max(1, n // 8) for n in shape]}))
     patchplan.inspect(plan, png=tmp_path / "map.png", png_value=value)
     picture = imagecodecs.png_decode((tmp_path / "map.png").read_bytes())[..., :3]
     panels = panels_of(plan.data_shapes, 1, 1400)
     values = visit_maps(plan, panels, value)[0]
-    expected = coloured(values, values.max(), max(1, 700 // max(values.shape)))
+    expected = coloured(values, values.max(), repeats(values.shape, 1400))
     height, width = expected.shape[:2]
+    assert max(height, width) <= 1400
+    assert min(height, width) >= 40
     found = picture[HEAD + TOP : HEAD + TOP + height, LEFT : LEFT + width]
     inside = slice(2, -2)  # the frame stands on the outermost pixels
     assert np.array_equal(found[inside, inside], expected[inside, inside])
-    assert (panels[0].factor > 1) == (shape[0] > 1400)
+    assert (max(panels[0].block) > 1) == (max(shape) > 1400)
+
+
+def test_panels_of_all_sizes_lie_where_the_layout_says(tmp_path):
+    shapes = [(300, 500), (700, 20), (16, 16), (1, 5000), (90, 90)]
+    for i, shape in enumerate(shapes):
+        make_image(tmp_path / f"{i}.npy", shape)
+    patchplan.plan([tmp_path / f"{i}.npy" for i in range(5)], tmp_path / "p.parquet", patching=RANDOM)
+    plan = open_plan(tmp_path / "p.parquet")
+    patchplan.inspect(plan, png=tmp_path / "map.png")
+    picture = imagecodecs.png_decode((tmp_path / "map.png").read_bytes())[..., :3]
+    panels = panels_of(plan.data_shapes, 5, 450)
+    maps = visit_maps(plan, panels)
+    most = max(values.max() for values in maps)
+    expected = [coloured(values, most, repeats(values.shape, 450)) for values in maps]
+    layout = Layout.of(expected, legend=True)
+    assert picture.shape[:2] == layout.size[::-1]
+    for one, (top, left, width) in zip(expected, layout.corners(), strict=False):
+        assert one.shape[1] <= width
+        found = picture[top : top + one.shape[0], left : left + one.shape[1]]
+        assert np.array_equal(found[2:-2, 2:-2], one[2:-2, 2:-2])
+
+
+@pytest.mark.parametrize(("config", "words"), [(RANDOM, True), (TILED, False)])
+def test_white_is_explained_below_only_where_there_is_some(tmp_path, config, words):
+    make_image(tmp_path / "a.npy", (100, 80))
+    patchplan.inspect(make_plan(tmp_path, ".parquet", config), png=tmp_path / "map.png")
+    picture = imagecodecs.png_decode((tmp_path / "map.png").read_bytes())[..., :3]
+    assert len(picture) == HEAD + TOP + 700 + BOTTOM + KEY * words
+    assert (picture[-KEY:, LEFT : LEFT + 200] < 128).any() == words
+
+
+def test_a_line_has_room_for_its_words_and_a_readable_colour_bar(tmp_path):
+    make_image(tmp_path / "a.npy", (1, 9000))
+    config = {"name": "tiled", "patch_size": [1, 100], "overlaps": [0, 50]}
+    patchplan.inspect(make_plan(tmp_path, ".parquet", config), png=tmp_path / "map.png")
+    picture = imagecodecs.png_decode((tmp_path / "map.png").read_bytes())[..., :3]
+    assert len(picture) == HEAD + TOP + LEAST[0] + BOTTOM
+    bar = picture[HEAD + TOP + 2 : HEAD + TOP + LEAST[0] - 2, -BAR + 16]
+    assert len(np.unique(bar, axis=0)) > LEAST[0] / 2
 
 
 def test_colours_tell_what_is_not_read_and_ends_of_the_scale():
-    colours = coloured(np.array([[0.0, 1e-9, 4.0]]), 4.0, 2)
-    assert colours.shape == (2, 6, 3)
+    colours = coloured(np.array([[0.0, 1e-9, 4.0]]), 4.0, (3, 2))
+    assert colours.shape == (3, 6, 3)
     assert colours[0, 0].tolist() == [255, 255, 255]
     assert colours[0, 2].tolist() == [68, 1, 84]
     assert colours[1, 5].tolist() == [253, 231, 36]

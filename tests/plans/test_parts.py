@@ -1,5 +1,7 @@
 """Parts of a pass: rows in order, columns beside them, and streams that do not depend on what is taken."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -32,7 +34,7 @@ def test_a_part_takes_the_same_draws_as_a_whole_pass_has_whatever_the_pieces(pos
     part = Part(RandomPatching(SHAPES, 8, seed=3), positions)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(positions)), max_size=4)))
     edges = [0, *cuts, len(positions)]
-    pieces = [part.specs(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [part.specs(a, b) for a, b in pairwise(edges)]
     assert np.array_equal(np.concatenate([piece.coords for piece in pieces]), whole.coords[positions])
 
 
@@ -84,7 +86,10 @@ def test_a_patch_of_several_folds_needs_one_to_be_chosen(with_folds):
 
 @pytest.mark.parametrize(
     ("wanted", "message"),
-    [({"split": "trian"}, "--split: found 'trian'.* has train, validation"), ({"fold": 2}, "--fold: found 2.* has 0, 1")],
+    [
+        ({"split": "trian"}, "--split: found 'trian'.* has train, validation"),
+        ({"fold": 2}, "--fold: found 2.* has 0, 1"),
+    ],
     ids=["split", "fold"],
 )
 def test_a_split_or_fold_that_is_not_there_is_refused(with_folds, wanted, message):

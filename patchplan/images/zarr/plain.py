@@ -1,7 +1,10 @@
 """Zarr arrays through zarr-python: their metadata, and pixels where tensorstore cannot help."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import product
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patchplan.images.layout import Box
+from patchplan.images.limits import CACHE
 
 if TYPE_CHECKING:
     from zarr import Array
@@ -48,13 +52,30 @@ class PlainPixels:
 
     def __init__(self, root: Path, path: str, version: int, write: bool) -> None:
         self._array = open_with_zarr(root, path, version, write=write)
+        self._write = write
         self.shape: tuple[int, ...] = tuple(self._array.shape)
         self.dtype: np.dtype[Any] = np.dtype(self._array.dtype).newbyteorder("=")
         self.chunks: tuple[int, ...] = tuple(self._array.chunks)
         self.shards: tuple[int, ...] | None = None if self._array.shards is None else tuple(self._array.shards)
 
     def read(self, box: Box) -> NDArray[Any]:
-        """Return the pixels of a box."""
+        """Return the pixels of a box. Chunks of which it takes the smaller part are kept for the next one."""
+        wanted = prod(piece.stop - piece.start for piece in box)
+        loaded = prod((-(-piece.stop // n) - piece.start // n) * n for piece, n in zip(box, self.chunks, strict=True))
+        if self._write or loaded <= 2 * wanted:
+            return self._load(box)
+        block = np.empty([piece.stop - piece.start for piece in box], self.dtype)
+        for part, inside in parts(box, self.chunks):
+            start = tuple(piece.start // n * n for piece, n in zip(part, self.chunks, strict=True))
+            chunk = CACHE.get((self, start), partial(self._chunk, start))
+            block[inside] = chunk[tuple(slice(p.start - a, p.stop - a) for p, a in zip(part, start, strict=True))]
+        return block
+
+    def _chunk(self, start: tuple[int, ...]) -> NDArray[Any]:
+        ends = (min(a + n, size) for a, n, size in zip(start, self.chunks, self.shape, strict=True))
+        return self._load(tuple(map(slice, start, ends)))
+
+    def _load(self, box: Box) -> NDArray[Any]:
         _quiet()
         return np.array(self._array[box], dtype=self.dtype, order="C")
 
@@ -70,3 +91,18 @@ class PlainPixels:
     def close(self) -> None:
         """Let go of the array."""
         self._array.store.close()
+        CACHE.drop(self)
+
+
+def parts(box: Box, unit: tuple[int, ...]) -> Iterator[tuple[Box, Box]]:
+    """Yield the pieces of a box that are stored apart, and where they are in it."""
+    axes = (
+        [slice(max(start, piece.start), min(start + size, piece.stop)) for start in _starts(piece, size)]
+        for piece, size in zip(box, unit, strict=True)
+    )
+    for part in product(*axes):
+        yield part, tuple(slice(p.start - b.start, p.stop - b.start) for p, b in zip(part, box, strict=True))
+
+
+def _starts(piece: slice, size: int) -> range:
+    return range(piece.start // size * size, piece.stop, size)

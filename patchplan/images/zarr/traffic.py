@@ -8,11 +8,10 @@ open, and all of a forked process, is left to zarr-python: slower, the same pixe
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache, cached_property
-from itertools import product
 from pathlib import Path
 from typing import Any, Protocol
 from weakref import WeakSet
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from patchplan.images.layout import Box
 from patchplan.images.zarr.failures import plain_error
-from patchplan.images.zarr.plain import PlainPixels
+from patchplan.images.zarr.plain import PlainPixels, parts
 
 
 class Pixels(Protocol):
@@ -82,7 +81,7 @@ def open_pixels(
         Threads that decode or encode, at most; shared by all arrays opened with the same `threads` and
         `cache_bytes`. zarr-python takes as many as it is configured to.
     cache_bytes : int
-        Decoded chunks kept, shared likewise. zarr-python keeps none.
+        Decoded chunks kept, shared likewise. Those of zarr-python are in `limits.CACHE`.
     write : bool
         Whether it is to be written to.
 
@@ -189,7 +188,7 @@ class _TensorPixels:
     def _write(self, box: Box, block: NDArray[Any]) -> None:
         futures: list[Any] = []
         try:
-            for part, inside in _parts(box, self.shards or self.chunks):
+            for part, inside in parts(box, self.shards or self.chunks):
                 # the block stays untouched until all is written, so it need not be copied
                 futures.append(self._store[part].write(block[inside], can_reference_source_data_indefinitely=True))
             for future in futures:
@@ -203,20 +202,6 @@ class _TensorPixels:
 
     def close(self) -> None:
         self._store = None
-
-
-def _parts(box: Box, unit: tuple[int, ...]) -> Iterator[tuple[Box, Box]]:
-    """Yield the pieces of a box that are stored apart, and where they are in it."""
-    axes = (
-        [slice(max(start, piece.start), min(start + size, piece.stop)) for start in _starts(piece, size)]
-        for piece, size in zip(box, unit, strict=True)
-    )
-    for part in product(*axes):
-        yield part, tuple(slice(p.start - b.start, p.stop - b.start) for p, b in zip(part, box, strict=True))
-
-
-def _starts(piece: slice, size: int) -> range:
-    return range(piece.start // size * size, piece.stop, size)
 
 
 class _Pending:

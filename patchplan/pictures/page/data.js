@@ -58,6 +58,14 @@ function boxesIn(columns, n, sample, tiles) {
   return boxes;
 }
 
+// A box line by line in one direction, so that dashes of neighbours coincide.
+function edges(path, x, y, width, height) {
+  for (const [left, top, right, bottom] of [[0, 0, 1, 0], [0, 1, 1, 1], [0, 0, 0, 1], [1, 0, 1, 1]]) {
+    path.moveTo(x + left * width, y + top * height);
+    path.lineTo(x + right * width, y + bottom * height);
+  }
+}
+
 // Colours of a scale that the colour-blind can read, viridis; 0 is white.
 const VIRIDIS = ["440154", "482475", "414487", "355f8d", "2a788e", "21918c", "22a884", "44bf70", "7ad151", "bddf26", "fde725"]
   .map((hex) => [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16)));
@@ -70,7 +78,7 @@ function colour(fraction) {
 
 const PALETTE = Array.from({ length: 256 }, (_, i) => (i ? colour(i / 255) : [255, 255, 255]));
 
-// A map in colours; what is nothing is white, or lets through what is below.
+// A map in colours; 0 is white, or lets through what is below.
 function painted(bytes, [height, width], opacity = 255) {
   const canvas = document.createElement("canvas");
   canvas.width = width;
@@ -83,6 +91,7 @@ function painted(bytes, [height, width], opacity = 255) {
 }
 
 const whole = (n) => n.toLocaleString("en-US");
+const plural = (n, one, many) => `${whole(n)} ${n === 1 ? one : many}`;
 const by = (shape) => shape.map(whole).join(" x ");
 
 function short(n) {

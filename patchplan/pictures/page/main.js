@@ -1,21 +1,21 @@
 // What is chosen, and what follows from it.
 
-const PAGE = 100;
 const THEMES = [["", "as the system"], ["light", "light"], ["dark", "dark"]];
 
 async function start() {
   const data = bytesOf("data");
   const head = JSON.parse(new TextDecoder().decode(await inflate(bytesOf("head"))));
   const panels = new Map(head.panels.map((panel) => [`${panel.image},${panel.sample}`, panel]));
-  const chosen = { image: 0, sample: 0, page: 0, turn: 0 };
+  const chosen = { image: 0, sample: 0, turn: 0 };
   const unpacked = new Map();
   const viewer = new Viewer(element("canvas"), { onHover: told, splits: head.split_names });
-  let list = [];
   let visits = null;
+  const [one, many] = head.tiles ? ["tile", "tiles"] : ["patch", "patches"];
+  const list = new ImageList(head, (image) => choose(image, 0));
 
   function summarise() {
     const { total } = head;
-    const cards = [["visits", `${whole(total.visits.min)} to ${whole(total.visits.max)}`], ["standard deviation", short(total.visits.std)], ["patches", whole(total.n_patches)]];
+    const cards = [["visits", `${whole(total.visits.min)} to ${whole(total.visits.max)}`], ["standard deviation", short(total.visits.std)], [many, whole(total.n_patches)]];
     if (head.epochs) cards.push(["epochs", whole(head.epochs)]);
     if (total.partition) cards.push(["kept parts", total.partition.exact ? "exact partition" : partitionWord(total.partition)]);
     element("mean").textContent = short(total.visits.mean);
@@ -26,73 +26,35 @@ async function start() {
     }
     for (const finding of head.findings) element("findings").append(node("li", finding));
     element("findings").hidden = !head.findings.length;
-    element("kept-head").hidden = element("kept-label").hidden = !head.tiles;
+    element("kept-label").hidden = !head.tiles;
+    for (const place of document.querySelectorAll(".many")) place.textContent = place.textContent.replace("patches", many);
     element("split-keys").hidden = !head.split_names.length;
+    element("read-key").hidden = Boolean(head.split_names.length);
     head.split_names.forEach((name, i) => {
       const key = node("span", undefined, "key"), entry = node("span", ` ${name}`);
-      key.style.borderColor = SPLITS[i % SPLITS.length];
+      key.style.setProperty("--ink", SPLITS[i % SPLITS.length]);
       entry.prepend(key);
       element("split-keys").append(entry);
     });
     if (head.splits) {
       element("splits-panel").hidden = false;
-      showSplits(element("splits"), head.splits);
+      showSplits(element("splits"), head.splits, many);
     }
-  }
-
-  function order() {
-    const words = element("find").value.trim().toLowerCase();
-    const key = {
-      data_idx: () => 0, uncovered: (image) => -image.uncovered_fraction,
-      visits: (image) => -image.visits.max, patches: (image) => -image.n_patches,
-    }[element("order").value];
-    list = head.images.map((image, i) => i).filter((i) => !words || String(i) === words || head.images[i].uri.toLowerCase().includes(words));
-    list.sort((a, b) => key(head.images[a]) - key(head.images[b]) || a - b);
-    chosen.page = 0;
-    showList();
-  }
-
-  function showList() {
-    const first = chosen.page * PAGE;
-    element("rows").replaceChildren(...list.slice(first, first + PAGE).map(rowOf));
-    const last = Math.min(list.length, first + PAGE);
-    element("shown").textContent = list.length ? `${whole(first + 1)} to ${whole(last)} of ${whole(list.length)}` : "no such image";
-    element("before").disabled = !chosen.page;
-    element("after").disabled = last >= list.length;
-  }
-
-  function rowOf(i) {
-    const image = head.images[i], row = node("tr"), name = node("td", undefined, "name");
-    const button = node("button", `${i}  ${image.uri}`);
-    button.type = "button";
-    name.append(button);
-    const spread = image.visits.min < image.visits.max ? `${whole(image.visits.min)} to ${whole(image.visits.max)}` : whole(image.visits.min);
-    row.append(name, ...[whole(image.n_patches), spread, short(image.visits.mean), percent(image.uncovered_fraction)].map((text) => node("td", text, "n")));
-    if (head.tiles) row.append(node("td", partitionWord(image.partition)));
-    row.dataset.image = i;
-    mark(row);
-    row.addEventListener("click", () => choose(i, 0));
-    return row;
-  }
-
-  function mark(row) {
-    const here = Number(row.dataset.image) === chosen.image;
-    row.classList.toggle("chosen", here);
-    row.querySelector("button").setAttribute("aria-current", String(here));
   }
 
   async function choose(image, sample) {
     Object.assign(chosen, { image, sample });
-    for (const row of element("rows").children) mark(row);
+    list.mark(image);
     const found = head.images[image];
     element("image-title").textContent = `Image ${image}: ${found.uri}`;
     const size = found.pixel_size ? `; pixel ${found.pixel_size.map(short).join(" x ")} ${found.pixel_unit ?? ""}` : "";
-    element("image-facts").textContent = `S C ${[...head.axes].join(" ")} = ${by(found.shape)}; file axes ${found.axes}, ${found.dtype}${size}; ${whole(found.n_patches)} ${head.tiles ? "tiles" : "patches"}`;
+    element("image-facts").textContent = `S C ${[...head.axes].join(" ")} = ${by(found.shape)}; file axes ${found.axes}, ${found.dtype}${size}; ${plural(found.n_patches, one, many)}`;
     const samples = head.panels.filter((panel) => panel.image === image).map((panel) => panel.sample);
-    element("sample").replaceChildren(...samples.map((i) => new Option(`${i} of ${whole(found.n_samples)}`, i)));
+    element("sample").replaceChildren(...samples.map((i) => new Option(i, i)));
     element("sample").value = sample;
-    element("sample").disabled = samples.length < 2;
-    element("canvas").setAttribute("aria-label", `Image ${image}, sample ${sample}, with the outlines of its patches`);
+    element("sample-label").hidden = found.n_samples < 2;
+    element("n-samples").textContent = `of 0 to ${whole(found.n_samples - 1)}${samples.length < found.n_samples ? `, the first ${whole(samples.length)} here` : ""}`;
+    element("canvas").setAttribute("aria-label", `Image ${image}, sample ${sample}, with the outlines of its ${many}`);
     showHistogram();
     showCost();
     await showSample();
@@ -121,49 +83,65 @@ async function start() {
     const { image, sample } = chosen;
     const panel = panels.get(`${image},${sample}`);
     const choices = { thumbnail: panel?.thumbnail?.at, map: panel?.map, density: panel?.density, none: true };
-    for (const option of element("layer").options) option.disabled = !choices[option.value];
+    for (const option of element("layer").options) option.disabled = option.hidden = !choices[option.value];
     if (!choices[element("layer").value]) element("layer").value = ["thumbnail", "map", "none"].find((name) => choices[name]);
     const layer = element("layer").value;
-    const notes = [];
-    const many = !head.images[image].outlines;
-    if (many) notes.push(`${whole(head.images[image].n_patches)} outlines are too many to draw here: shown is where patches begin.`);
-    if (head.axes.length === 3) notes.push(`Outlines of all Z are drawn; a map shows the mean over Z.`);
-    if (panel?.thumbnail?.note) notes.push(`Image: ${panel.thumbnail.note}.`);
-    if (!panel) notes.push("There is no map of this sample.");
     const map = layer === "map" || layer === "density" ? panel[layer] : null;
-    if (map && map.factor > 1) notes.push(layer === "map" ? `A map's pixel is the mean of ${map.factor} x ${map.factor} pixels.` : `A map's pixel is ${map.factor} x ${map.factor} pixels.`);
-    element("note").textContent = notes.join(" ");
-    visits = panel ? { ...panel.map, steps: await inflate(part(data, panel.map.at)) } : null;
+    const overlay = layer === "thumbnail" && panel.density ? panel.density : null;
+    element("note").textContent = notesOf(head.images[image], panel, map ?? overlay).join(" ");
+    const found = panel ? { ...panel.map, steps: await inflate(part(data, panel.map.at)) } : null;
     let background = map ? await mapOf(map, 255) : null;
-    const overlay = layer === "thumbnail" && many && panel.density ? await mapOf(panel.density, 130) : null;
+    const over = overlay ? await mapOf(overlay, 110) : null;
     if (layer === "thumbnail") {
       const picture = await createImageBitmap(new Blob([part(data, panel.thumbnail.at)], { type: "image/jpeg" }));
       const [height, width] = head.images[image].shape.slice(-2);
       background = { picture, width, height, smooth: true };
     }
     if (turn !== chosen.turn) return;
-    const scaled = map ?? (overlay ? panel.density : null);
-    element("legend").hidden = !scaled;
-    element("low").textContent = layer === "map" ? "visits per pixel: > 0" : "patches begun: > 0";
-    element("high").textContent = scaled ? short(scaled.most) : "";
-    viewer.setBackground(background, overlay);
+    visits = found;
+    element("outlines").disabled = Boolean(panel?.density) && !over;
+    element("kept").disabled = Boolean(panel?.density);
+    showLegend(map ?? overlay, map && background.some);
+    viewer.setBackground(background, over);
     element("canvas").dataset.layer = layer;
     document.documentElement.dataset.ready = String(turn);
   }
 
-  async function mapOf(map, opacity) {
-    const [height, width] = map.shape;
-    const picture = painted(await inflate(part(data, map.at)), map.shape, opacity);
-    return { picture, width: width * map.factor, height: height * map.factor, smooth: false };
+  // What is to be known of what is shown.
+  function notesOf({ n_patches, outlines }, panel, map) {
+    const notes = [], [down, across] = viewer.stretch;
+    if (!outlines) notes.push(`${plural(n_patches, "outline is", "outlines are")} too many for this page; instead there is the density of ${many}: how many lie over a pixel.`);
+    if (head.axes.length === 3) notes.push("Outlines of all Z are drawn; a map shows the mean over Z.");
+    if (panel?.thumbnail?.note) notes.push(`Image: ${panel.thumbnail.note}.`);
+    if (!panel) notes.push("There is no map of this sample.");
+    if (map && Math.max(...map.block) > 1) notes.push(`A map's pixel is the mean of ${by(map.block)} pixels.`);
+    if (down * across > 1) notes.push(`Not to scale: ${down > 1 ? "Y" : "X"} is drawn ${short(Number((down * across).toPrecision(3)))} times as large.`);
+    return notes;
   }
 
-  // Mean visits at a place, from the map.
+  // White is nothing in a map; over an image, nothing is drawn there.
+  function showLegend(map, some) {
+    element("legend").hidden = !map;
+    element("nothing").hidden = !some;
+    element("low").textContent = element("layer").value === "map" ? "visits per pixel:" : `${many} over a pixel:`;
+    element("high").textContent = map ? short(map.most) : "";
+  }
+
+  async function mapOf(map, opacity) {
+    const [height, width] = map.shape;
+    const steps = await inflate(part(data, map.at));
+    return { picture: painted(steps, map.shape, opacity), width: width * map.block[1], height: height * map.block[0], smooth: false, some: steps.includes(0) };
+  }
+
+  // Visits at a place, from the map: steps of a 255th of the most, so exact where they are few and of one pixel.
   function visitsAt(row, column) {
     const [height, width] = head.images[chosen.image].shape.slice(-2);
     if (!visits || row < 0 || column < 0 || row >= height || column >= width) return "";
-    const at = Math.floor(row / visits.factor) * visits.shape[1] + Math.floor(column / visits.factor);
+    const at = Math.floor(row / visits.block[0]) * visits.shape[1] + Math.floor(column / visits.block[1]);
     const mean = (visits.steps[at] / 255) * visits.most;
-    return `about ${short(Number(mean.toPrecision(3)))} visits${visits.factor > 1 || head.axes.length === 3 ? " (mean)" : ""}`;
+    const single = Math.max(...visits.block) === 1 && head.axes.length === 2;
+    if (single && visits.most < 128) return plural(Math.round(mean), "visit", "visits");
+    return `about ${short(Number(mean.toPrecision(3)))} visits${single ? "" : " (mean)"}`;
   }
 
   function lines(box) {
@@ -203,7 +181,8 @@ async function start() {
     const mine = head.images[chosen.image].cost, { cost } = head.total;
     element("cost-panel").hidden = !mine && !cost;
     element("cost").replaceChildren();
-    compare(element("cost"), { ...(cost && { "all images": cost }), ...(mine && { [`image ${chosen.image}`]: mine }) });
+    if (cost) facts(element("cost"), "All images", cost);
+    if (mine) facts(element("cost"), `Image ${chosen.image}`, mine);
   }
 
   function theme() {
@@ -220,14 +199,6 @@ async function start() {
     scale.fillRect(i, 0, 1, 1);
   });
   element("theme").addEventListener("click", theme);
-  element("find").addEventListener("input", order);
-  element("order").addEventListener("change", order);
-  for (const [id, by_] of [["before", -1], ["after", 1]]) {
-    element(id).addEventListener("click", () => {
-      chosen.page += by_;
-      showList();
-    });
-  }
   element("sample").addEventListener("change", () => choose(chosen.image, Number(element("sample").value)));
   element("layer").addEventListener("change", () => showLayer());
   for (const name of ["outlines", "kept"]) {
@@ -240,8 +211,8 @@ async function start() {
   element("out").addEventListener("click", () => viewer.zoom(0.8));
   element("fit").addEventListener("click", () => viewer.fit());
   element("of").addEventListener("change", showHistogram);
+  new ResizeObserver(showHistogram).observe(element("histogram"));
   summarise();
-  order();
   await choose(0, 0);
 }
 

@@ -1,7 +1,9 @@
 // The image with its outlines: pan, zoom, what is under the pointer.
 
-const READ = "#56b4e9", KEPT = "#e69f00", HALO = "rgba(0, 0, 0, 0.6)", FOUND = "#ffffff";
-const SPLITS = ["#56b4e9", "#f0e442", "#cc79a7", "#009e73", "#d55e00", "#0072b2"];
+const READ = "#56b4e9", KEPT = "#e69f00", HALO = "rgba(0, 0, 0, 0.6)", FOUND = "#ffffff", EDGE = "#808890";
+// Apart from each other and from KEPT also for the colour-blind: CIELAB distances of 24 and more, simulated.
+const SPLITS = ["#56b4e9", "#ffffff", "#9b59ff", "#ff5c5c", "#0072b2"];
+const ASPECT = 8; // an image is drawn at most so many times longer than wide
 
 class Viewer {
   constructor(canvas, { onHover, splits }) {
@@ -10,6 +12,7 @@ class Viewer {
     this.splits = splits;
     this.show = { outlines: true, kept: true };
     this.size = [1, 1];
+    this.stretch = [1, 1];
     this.boxes = [];
     this.background = this.overlay = null;
     this.found = -1;
@@ -17,10 +20,12 @@ class Viewer {
     new ResizeObserver(() => this.resized()).observe(canvas);
   }
 
-  // Boxes are {row, read: [top, left, bottom, right], kept: the same or null, split}.
+  // Boxes are {row, read: [top, left, bottom, right], kept: the same or null, split}; they end with a stretched axis.
   set(size, boxes) {
     this.size = size;
-    this.boxes = boxes;
+    this.stretch = size.map((n) => Math.max(1, Math.max(...size) / ASPECT / n));
+    const within = ([top, left, ...ends]) => [top, left, ...ends.map((end, axis) => (this.stretch[axis] > 1 ? Math.min(end, size[axis]) : end))];
+    this.boxes = boxes.map((box) => ({ ...box, read: within(box.read), kept: box.kept && within(box.kept) }));
     this.found = -1;
     this.fit();
   }
@@ -34,11 +39,11 @@ class Viewer {
 
   fit() {
     const { clientWidth: width, clientHeight: height } = this.canvas;
-    const pad = 12;
-    this.least = Math.min((width - 2 * pad) / this.size[1], (height - 2 * pad) / this.size[0]);
+    const pad = 12, [down, across] = this.size.map((n, axis) => n * this.stretch[axis]);
+    this.least = Math.min((width - 2 * pad) / across, (height - 2 * pad) / down);
     this.scale = this.least;
-    this.left = (width - this.size[1] * this.scale) / 2;
-    this.top = (height - this.size[0] * this.scale) / 2;
+    this.left = (width - across * this.scale) / 2;
+    this.top = (height - down * this.scale) / 2;
     this.draw();
   }
 
@@ -65,11 +70,9 @@ class Viewer {
     this.draw();
   }
 
-  inView([top, left, bottom, right]) {
-    return (
-      right * this.scale + this.left > 0 && left * this.scale + this.left < this.canvas.clientWidth &&
-      bottom * this.scale + this.top > 0 && top * this.scale + this.top < this.canvas.clientHeight
-    );
+  inView(box) {
+    const [x, y, width, height] = this.placed(box);
+    return x + width > 0 && x < this.canvas.clientWidth && y + height > 0 && y < this.canvas.clientHeight;
   }
 
   draw() {
@@ -94,10 +97,15 @@ class Viewer {
     context.clip();
     for (const layer of [this.background, this.show.outlines ? this.overlay : null]) {
       if (!layer) continue;
-      context.imageSmoothingEnabled = layer.smooth;
-      context.drawImage(layer.picture, ...this.placed([0, 0, layer.height, layer.width]));
+      const place = this.placed([0, 0, layer.height, layer.width]);
+      const fine = Math.min(place[2] / layer.picture.width, place[3] / layer.picture.height) * ratio < 3;
+      context.imageSmoothingEnabled = layer.smooth || fine; // unequally wide pixels would show as stripes
+      context.drawImage(layer.picture, ...place);
     }
     context.restore();
+    context.lineWidth = 1;
+    context.strokeStyle = EDGE;
+    context.strokeRect(...this.placed([0, 0, ...this.size]));
     const seen = this.boxes.filter((box) => this.inView(box.read));
     if (this.show.outlines) this.stroke(context, seen, "read", (box) => this.readColour(box), []);
     if (this.show.kept) this.stroke(context, seen.filter((box) => box.kept), "kept", () => KEPT, [5, 4]);
@@ -108,24 +116,26 @@ class Viewer {
   }
 
   placed([top, left, bottom, right]) {
-    const { scale } = this;
-    return [left * scale + this.left, top * scale + this.top, (right - left) * scale, (bottom - top) * scale];
+    const [down, across] = this.stretch.map((times) => times * this.scale);
+    return [left * across + this.left, top * down + this.top, (right - left) * across, (bottom - top) * down];
   }
 
   readColour(box) {
     return box.split === null ? READ : SPLITS[box.split % SPLITS.length];
   }
 
-  // A dark line below each bright one keeps it visible on any picture. Small boxes in great numbers go without.
+  // A dark line below each bright one keeps it visible on any picture. Boxes that are small or very many go without.
   stroke(context, boxes, part, colourOf, dash) {
-    const dense = boxes.length > 3000;
+    const dense = boxes.length > 3000 || (boxes.length > 100 && Math.min(...this.placed(boxes[0][part]).slice(2)) < 8);
     context.setLineDash(dense ? [] : dash);
+    context.globalAlpha = dense ? 0.65 : 1;
     for (const halo of dense ? [false] : [true, false]) {
       const groups = new Map();
       for (const box of boxes) {
         const key = halo ? HALO : colourOf(box);
         if (!groups.has(key)) groups.set(key, new Path2D());
-        groups.get(key).rect(...this.placed(box[part]));
+        if (dense || !dash.length) groups.get(key).rect(...this.placed(box[part]));
+        else edges(groups.get(key), ...this.placed(box[part]));
       }
       context.lineWidth = halo ? 3 : dense ? 0.7 : 1.3;
       for (const [key, path] of groups) {
@@ -134,6 +144,7 @@ class Viewer {
       }
     }
     context.setLineDash([]);
+    context.globalAlpha = 1;
   }
 
   highlight(context, box) {
@@ -153,7 +164,7 @@ class Viewer {
 
   // The box whose middle is nearest, of those that hold the point; and how many do.
   at(x, y) {
-    const column = (x - this.left) / this.scale, row = (y - this.top) / this.scale;
+    const column = (x - this.left) / this.scale / this.stretch[1], row = (y - this.top) / this.scale / this.stretch[0];
     let best = -1, nearest = Infinity, n = 0;
     this.boxes.forEach(({ read: [top, left, bottom, right] }, i) => {
       if (row < top || row >= bottom || column < left || column >= right) return;

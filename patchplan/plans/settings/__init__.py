@@ -1,0 +1,1 @@
+"""The sections of a config beside `patching`: a file of frozen models per section."""

@@ -1,0 +1,87 @@
+"""From a strategy and the sections of a config to the rows that are planned."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from patchplan.errors import ConfigError
+from patchplan.plans.config import PlanConfig
+from patchplan.plans.draft import Chosen, Draft
+from patchplan.sampling.work import Progress, Work
+
+DRAWN = ("random", "stratified")
+
+
+def choose(
+    draft: Draft,
+    config: PlanConfig,
+    *,
+    base: Path,
+    carried: Mapping[str, Any],
+    workers: int,
+    progress: Progress | None,
+) -> Chosen:
+    """Return what regions, filter, split and weights make of a strategy's patches.
+
+    Parameters
+    ----------
+    draft : Draft
+        The strategy over its images. It is changed, where it is stratified.
+    config : PlanConfig
+        With at least one of these sections, seeds drawn.
+    base : Path
+        Folder that paths in the sections start from.
+    carried : mapping of str to columns
+        Of the table that the patches come from, if they do.
+    workers : int
+        Threads; the rows do not depend on them.
+    progress : callable, optional
+        Called with what is counted, how many are done, and how many there are.
+
+    Raises
+    ------
+    ConfigError
+        If sections do not go together or with the strategy, or nothing is left of it.
+    ImageError
+        If an image, or a mask, label image or map beside it, cannot be read or does not fit.
+    """
+    check(config, carried)
+    work = Work(draft.sources, config, base, workers, progress)
+    if draft.config.name == "stratified":
+        from patchplan.sampling.drawn import choose_stratified
+
+        return choose_stratified(draft, work)
+    if draft.config.name == "random":
+        from patchplan.sampling.drawn import choose_random
+
+        return choose_random(draft, work)
+    from patchplan.sampling.listed import choose_listed
+
+    return choose_listed(draft, work, carried)
+
+
+def check(config: PlanConfig, carried: Mapping[str, Any]) -> None:
+    """Raise ConfigError unless the sections fit the strategy, and each other; nothing is read for it."""
+    name = config.patching.name
+    if name == "random" and config.filter is not None:
+        raise ConfigError("filter: random draws other patches each time; allowed: stratified, or fixed_random")
+    if name == "random" and config.split is not None and config.split.by == "block":
+        raise ConfigError(
+            "split: by: block: random draws everywhere in an image; allowed: stratified, fixed_random, or by: image"
+        )
+    if name == "stratified" and config.weights is not None:
+        raise ConfigError("weights: stratified draws evenly; allowed: random or fixed_random")
+    if config.weights is not None and name not in ("random", "fixed_random") and config.weights.patches is not None:
+        raise ConfigError(
+            f"weights: patches: {name} has patches of its own, which get a column weight; allowed with random or "
+            "fixed_random"
+        )
+    if name == "random" and config.split is not None and config.weights is not None and config.weights.per == "epoch":
+        raise ConfigError(
+            "weights: per: epoch: leaves it to chance how many patches an image has, so that a split by image cannot "
+            "be planned; use per: image"
+        )
+    for column in ("split", "fold", "weight"):
+        section = "split" if column == "fold" else column.replace("weight", "weights")
+        if column in carried and getattr(config, section) is not None:
+            raise ConfigError(f"{section}: the table has a column {column} already; allowed: one of them")

@@ -1,0 +1,1 @@
+"""Filters tell background from what is worth training on."""

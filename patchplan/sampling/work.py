@@ -1,0 +1,98 @@
+"""The sections of a config at work: what each needs is opened when it is first asked for."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from patchplan.core.specs import SpecTable
+from patchplan.images import ImageSource
+from patchplan.images.companions import open_companions
+from patchplan.plans.config import PlanConfig
+from patchplan.plans.settings.filters import MaskFilterConfig
+from patchplan.sampling.filters.values import FilterValues, check_some_kept, filter_values, kept_table
+from patchplan.sampling.regions import RegionTest, open_regions
+from patchplan.sampling.splits import split_images
+from patchplan.sampling.weights.patching import WeightedPatching, weighted_patching
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Work:
+    """The sections over the images of a plan.
+
+    `base` is where their relative paths start, `told` collects what they made of the patches.
+    """
+
+    sources: Sequence[ImageSource]
+    config: PlanConfig
+    base: Path
+    workers: int = 1
+    progress: Progress | None = None
+    told: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def regions(self) -> RegionTest | None:
+        """Which patches are in the regions of interest, where there are any."""
+        config = self.config.regions
+        return None if config is None else open_regions(self.sources, config, base=self.base)
+
+    def measured(self, specs: SpecTable) -> FilterValues:
+        """Return what the filter finds; at least one patch is no background.
+
+        Raises
+        ------
+        ConfigError
+            If all are.
+        """
+        config = self.config.filter
+        assert config is not None  # noqa: S101 - the caller looked
+        masks = None
+        if isinstance(config, MaskFilterConfig):
+            masks = open_companions(self.sources, config.masks, base=self.base, what="masks")
+        counted = self.counting("patches filtered")
+        found = filter_values(self.sources, specs, config, masks=masks, workers=self.workers, progress=counted)
+        check_some_kept(found, config)
+        self.told["filter"] = {
+            "name": config.name,
+            "of": len(specs),
+            "background": int(np.count_nonzero(found.background)),
+            "threshold": config.chosen,
+            "kept_at": kept_table(found, config),
+        }
+        return found
+
+    def weighted(self, patch_size: Any, seed: Any) -> WeightedPatching:
+        """Return the strategy that draws patches by their weights."""
+        config = self.config.weights
+        assert config is not None  # noqa: S101 - the caller looked
+        return weighted_patching(
+            self.sources,
+            config,
+            patch_size,
+            seed,
+            base=self.base,
+            workers=self.workers,
+            progress=self.counting("blocks weighed"),
+        )
+
+    def by_image(self) -> NDArray[np.int8] | None:
+        """Return the split of each image by fold, (n_folds, n_images), where whole images are split."""
+        config = self.config.split
+        if config is None or config.by == "block":
+            return None
+        return split_images([Path(source.uri).name for source in self.sources], config)
+
+    def counting(self, what: str) -> Callable[[int, int], None] | None:
+        """Return a callback that counts one thing."""
+        progress = self.progress
+        return None if progress is None else lambda done, total: progress(what, done, total)
+
+    def tell_regions(self, kept: int, of: int) -> None:
+        """Write down how many patches are in the regions."""
+        self.told["regions"] = {"of": of, "kept": kept}

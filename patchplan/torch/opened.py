@@ -1,0 +1,85 @@
+"""What one process has open of a dataset: the plan, the rows of an epoch, images and targets."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from patchplan.core.specs import PatchSpecs
+from patchplan.errors import ConfigError
+from patchplan.extracting.sources import Sources
+from patchplan.images.padding import PadMode
+from patchplan.plans.plan import Plan, open_plan
+from patchplan.torch.epochs import Epoch, epoch_of, load, load_weights
+from patchplan.torch.rows import Rows
+from patchplan.torch.targets import Given, Targets
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a dataset takes of a plan; paths that are relative start from `here`."""
+
+    here: Path
+    plan: Path
+    root: Path
+    split: str | None
+    fold: int | None
+    channels: tuple[int, ...] | None
+    targets: Given | None
+    target_channels: tuple[int, ...] | None
+    pad_mode: PadMode
+
+
+class Opened:
+    """A plan opened with options, or one that is open already.
+
+    Raises
+    ------
+    ConfigError, PlanError, ImageError
+        If the options do not fit the plan, or a target is missing.
+    """
+
+    def __init__(self, options: Options, plan: Plan | None = None) -> None:
+        self.options = options
+        self.plan = open_plan(options.here / options.plan, options.here / options.root) if plan is None else plan
+        if options.fold is None and "fold" in self.plan.schema.names:
+            raise ConfigError(f"fold: none given, but {self.plan.path} has folds; choose one with fold=0")
+        self.sources = Sources(self.plan, None, options.channels)
+        self.targets = (
+            None
+            if options.targets is None
+            else Targets(self.sources, options.targets, options.target_channels, base=options.here)
+        )
+        self._loaded: tuple[Epoch, Rows] | None = None
+
+    def check_images(self) -> None:
+        """Raise ImageError if an image is not there."""
+        for data_idx, path in enumerate(self.sources.paths):
+            if not path.exists():
+                _ = self.sources[data_idx]
+
+    def epoch(self, number: int) -> Epoch:
+        """Return which rows an epoch has; PlanError if it cannot have any."""
+        return epoch_of(self.plan, number, self.options.split)
+
+    def rows(self, number: int) -> Rows:
+        """Return the rows of an epoch; the last that were asked for are held."""
+        epoch = self.epoch(number)
+        if self._loaded is None or self._loaded[0] != epoch:
+            self._loaded = None  # not two epochs in memory at once
+            self._loaded = epoch, load(self.plan, epoch, self.options.split, self.options.fold)
+        return self._loaded[1]
+
+    def weights(self, number: int) -> NDArray[Any]:
+        """Return the weight of each row of an epoch, (n,); PlanError if the plan has none."""
+        return load_weights(self.plan, self.epoch(number), self.options.split, self.options.fold)
+
+    def read(self, specs: PatchSpecs) -> list[NDArray[Any]]:
+        """Return a patch, and that of the target if there are targets, each C (Z) Y X."""
+        data_idx, mode = specs["data_idx"], self.options.pad_mode
+        box = specs["sample_idx"], specs["coords"], specs["patch_size"]
+        patches = [self.sources[data_idx].read(*box, self.sources.channels, pad_mode=mode)]
+        if self.targets is not None:
+            patches.append(self.targets.read(data_idx, *box, mode))
+        return patches
