@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from patchplan.cli.render import MAX_IMAGES, WIDE, by, count, end_of, stdout_console, write
 from patchplan.coverage.cost_words import amplified, chunks_word, cost_lines, per_patch_word, split_lines, times
 from patchplan.coverage.result import partition_word, percent
+from patchplan.plans.telling import chosen_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,7 +40,8 @@ def show_coverage(result: "InspectResult") -> None:
         table.add_row(*(Text(cell) for cell in cells), *_cells(image, wide=wide))
     if len(result.images) > MAX_IMAGES:
         table.add_row(f"... and {len(result.images) - MAX_IMAGES:,} more")
-    write(console, table, [*_lines(result), *([] if result.splits is None else split_lines(result.splits))])
+    chosen = chosen_lines(result.chosen, result.planned_splits)
+    write(console, table, [*_lines(result), *chosen, *([] if result.splits is None else split_lines(result.splits))])
     if result.total.cost is not None:
         _show_cost(result, console)
 

@@ -1,10 +1,12 @@
 """Results as tables for people."""
 
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import typer
+
+from patchplan.plans.telling import chosen_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,34 +77,9 @@ def _summary(result: "PlanResult") -> list[str]:
     ]
     if result.seed is not None:
         lines.append(f"seed {result.seed}")
-    lines += [*_chosen(result.chosen or {}), *_splits(result.splits)]
+    lines += chosen_lines(result.chosen, result.splits)
     lines.append("dry run: nothing written" if result.plan is None else f"wrote {result.plan}")
     return lines
-
-
-def _chosen(told: Mapping[str, Any]) -> list[str]:
-    """Return what regions, filter and weights made of the strategy's patches."""
-    lines = []
-    if regions := told.get("regions"):
-        lines.append(f"regions: {regions['kept']:,} of {count(regions['of'], 'patch', 'patches')} in them")
-    if found := told.get("filter"):
-        lines.append(f"filter {found['name']}: {found['background']:,} of {found['of']:,} are background")
-        kept = ", ".join(f"{limit:.4g}: {n:,}" for limit, n in found["kept_at"])
-        lines.append(f"kept by {found['threshold']} {kept}")
-    return lines
-
-
-def _splits(told: Mapping[str, Any] | None) -> list[str]:
-    """Return the patches of each split, a line per fold."""
-    lines = []
-    for fold in (told or {}).get("folds", ()):
-        named = "" if fold["fold"] is None else f"fold {fold['fold']}: "
-        sizes = ", ".join(f"{name} {n:,}" for name, n in fold["n_patches"].items() if n)
-        cost = (
-            f"; {count(fold['lost'], 'patch', 'patches')} of training lost to keep them apart" if fold["lost"] else ""
-        )
-        lines.append(f"{named}{sizes}{cost}")
-    return [*lines, f"split seed {told['seed']}"] if told else lines
 
 
 def count(n: int, one: str, several: str) -> str:

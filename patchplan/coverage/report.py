@@ -94,10 +94,10 @@ def _result(
     found: Survey,
     findings: Sequence[str],
 ) -> InspectResult:
-    images = []
+    images, chosen = [], bool(plan.header.sections)
     for data_idx, counts in enumerate(read):
         misplaced = found.misplaced[data_idx], found.misplaced_pixels[data_idx]
-        partition = None if kept is None else _partition(kept[data_idx], *misplaced)
+        partition = None if kept is None else _partition(kept[data_idx], *misplaced, chosen=chosen)
         images.append(_image(plan, data_idx, counts, partition))
     return InspectResult(
         plan=str(plan.path),
@@ -106,6 +106,8 @@ def _result(
         counted=how,
         images=tuple(images),
         total=_total(images, read[0].most),
+        chosen=plan.header.chosen,
+        planned_splits=plan.header.splits,
         findings=(*findings, *found.findings),
     )
 
@@ -152,12 +154,15 @@ def _sample(sample: SampleCount) -> SampleCoverage:
     )
 
 
-def _partition(counts: ImageCount, misplaced: Sequence[PlacedSpan], misplaced_pixels: int) -> Partition:
+def _partition(
+    counts: ImageCount, misplaced: Sequence[PlacedSpan], misplaced_pixels: int, *, chosen: bool
+) -> Partition:
+    """Return whether kept parts partition the planned area; where tiles were `chosen`, nothing between them is."""
     doubles = sum(pixels for visits, pixels in counts.histogram.items() if visits > 1)
-    gaps = counts.histogram.get(0, 0)
+    gaps = 0 if chosen else counts.histogram.get(0, 0)
     return Partition(
         exact=not gaps and not doubles and not misplaced_pixels,
-        gaps=_boxes(counts.zeros),
+        gaps=() if chosen else _boxes(counts.zeros),
         doubles=_boxes(counts.doubles),
         misplaced=_boxes(misplaced),
         gap_pixels=gaps,

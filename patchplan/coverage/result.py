@@ -1,10 +1,12 @@
 """What `inspect` returns: shown as tables, as JSON, or in a notebook."""
 
 from html import escape
+from typing import Any
 
 from patchplan.coverage.boxes import Box, Frozen, PlacedBox
 from patchplan.coverage.cost_result import ImageCost, Splits, TotalCost
 from patchplan.coverage.cost_words import cost_lines, split_lines
+from patchplan.plans.telling import chosen_lines
 
 __all__ = [
     "Box",
@@ -124,7 +126,7 @@ class InspectResult(Frozen):
 
     `counted` says how: "grid" in closed form, from the header, or "rows". `findings` are other things that
     are not as they should be, one line each. A `partition` is null unless the patches are tiles, `splits` unless
-    the plan has a column `split`.
+    the plan has a column `split`. `chosen` and `planned_splits` are what the header says of regions, filter and splits.
     """
 
     plan: str
@@ -134,6 +136,8 @@ class InspectResult(Frozen):
     images: tuple[ImageCoverage, ...]
     total: TotalCoverage
     splits: Splits | None = None
+    chosen: dict[str, Any] | None = None
+    planned_splits: dict[str, Any] | None = None
     findings: tuple[str, ...]
 
     def _repr_html_(self) -> str:
@@ -144,7 +148,8 @@ class InspectResult(Frozen):
             body += f'<tr><td></td><td colspan="6">... and {more:,} more</td></tr>'
         head = ("", "image", "patches", "visits", "mean ± std", "uncovered", "partition")
         titles = "".join(f"<th>{title}</th>" for title in head)
-        said = [] if self.total.cost is None else list(cost_lines(self.total.cost))
+        said = chosen_lines(self.chosen, self.planned_splits)
+        said += [] if self.total.cost is None else list(cost_lines(self.total.cost))
         said += [] if self.splits is None else list(split_lines(self.splits))
         notes = "".join(f"<li>{escape(line)}</li>" for line in (*said, *self.findings))
         caption = f"{escape(self.plan)}: {escape(self.strategy)}"

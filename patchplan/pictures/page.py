@@ -29,6 +29,7 @@ from patchplan.pictures.outlines import outlines
 from patchplan.pictures.panels import Panel, panels_of
 from patchplan.pictures.thumbnail import thumbnail
 from patchplan.plans.plan import Plan
+from patchplan.plans.telling import chosen_lines
 
 MAX_THUMBNAILS = 50
 MAX_MAPS = 5_000
@@ -115,6 +116,7 @@ def _head(plan: Plan, result: InspectResult, store: _Store, progress: Progress |
     _add_thumbnails(plan, panels, told, store, progress)
     return {
         **result.model_dump(mode="json", include={"plan", "strategy", "epochs", "counted", "findings", "splits"}),
+        "chosen": chosen_lines(result.chosen, result.planned_splits),
         "axes": spatial_axes(plan.header.ndim),
         "tiles": plan.header.tiles,
         "split_names": splits,

@@ -93,8 +93,13 @@ class Header(BaseModel):
     @property
     def is_strategy(self) -> bool:
         """Whether the patches are all those of the strategy: none given as a table, chosen or left out."""
-        chosen = any(self.config.get(key) is not None for key in (*SECTIONS, SUBSET_OF))
-        return self.config["patching"]["name"] != "fixed" and not chosen
+        part = self.config.get(SUBSET_OF) is not None
+        return self.config["patching"]["name"] != "fixed" and not self.sections and not part
+
+    @property
+    def sections(self) -> dict[str, Any]:
+        """The sections of the config that chose among the strategy's patches."""
+        return {key: self.config[key] for key in SECTIONS if self.config.get(key) is not None}
 
     def to_json(self) -> str:
         """Return the header as one line of JSON, the same for the same header."""

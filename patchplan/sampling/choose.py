@@ -9,8 +9,6 @@ from patchplan.plans.config import PlanConfig
 from patchplan.plans.draft import Chosen, Draft
 from patchplan.sampling.work import Progress, Work
 
-DRAWN = ("random", "stratified")
-
 
 def choose(
     draft: Draft,

@@ -103,7 +103,7 @@ def choose_stratified(draft: Draft, work: Work) -> Chosen:
         mark_regions(patching, work.regions)
         work.tell_regions(patching.n_patches, of)
     if work.config.filter is not None:
-        background = work.measured(region_specs(patching)).background
+        background = work.measured(region_specs(patching), "cells").background
         apply_to_stratified(patching, background, work.config.filter.filtered_patch_prob)
     config = work.config.split
     if config is None:

@@ -17,6 +17,7 @@ from patchplan.plans.tables.columns import split_rows as pieces_of
 from patchplan.sampling.regions import in_regions
 from patchplan.sampling.splits import split_rows
 from patchplan.sampling.told import counted, splits_told
+from patchplan.sampling.weights import patch_weights
 from patchplan.sampling.work import Work
 
 PIECE = 1 << 18
@@ -43,8 +44,6 @@ def choose_listed(draft: Draft, work: Work, carried: Mapping[str, Any]) -> Chose
     specs = taken(patches, rows)
     beside = {"index": rows, **{name: column.take(rows) for name, column in carried.items()}}
     if work.config.weights is not None and not redrawn:
-        from patchplan.sampling.weights import patch_weights
-
         weights = patch_weights(
             work.sources,
             specs,
@@ -54,16 +53,24 @@ def choose_listed(draft: Draft, work: Work, carried: Mapping[str, Any]) -> Chose
             progress=work.counting("patches weighed"),
         )
         beside["weight"] = weights
-    total = np.bincount(specs.data_idx, minlength=len(work.sources))
+    total = _by_image(specs.data_idx, work)
     if work.config.split is None:
         part = Part(patches, rows, beside, total_tiles=total)
         return Chosen(total.tolist(), [*beside], lambda: [Parts([part])], work.told)
     labels, lost = _labels(specs, draft, work)
     numbers = [None] if len(labels) == 1 else range(len(labels))
-    parts = [_part(patches, rows, beside, label, fold, total) for fold, label in zip(numbers, labels, strict=True)]
-    counts = sum((np.bincount(specs.data_idx[label >= 0], minlength=len(total)) for label in labels), 0 * total)
+    parts = [
+        _part(patches, rows, beside, label, fold, _by_image(specs.data_idx[label >= 0], work))
+        for fold, label in zip(numbers, labels, strict=True)
+    ]
+    counts = sum((part.total_tiles for part in parts if part.total_tiles is not None), 0 * total)
     splits = splits_told(work.config.split, [counted(label) for label in labels], lost)
     return Chosen(counts.tolist(), [*parts[0].beside], lambda: [Parts(parts)], work.told, splits)
+
+
+def _by_image(data_idx: IntArray, work: Work) -> IntArray:
+    """Return how many rows each image has."""
+    return np.bincount(data_idx, minlength=len(work.sources))
 
 
 def taken(patches: Patches, rows: IntArray) -> SpecTable:

@@ -17,7 +17,7 @@ from patchplan.plans.settings.filters import MaskFilterConfig
 from patchplan.sampling.filters.values import FilterValues, check_some_kept, filter_values, kept_table
 from patchplan.sampling.regions import RegionTest, open_regions
 from patchplan.sampling.splits import split_images
-from patchplan.sampling.weights.patching import WeightedPatching, weighted_patching
+from patchplan.sampling.weights import WeightedPatching, weighted_patching
 
 Progress = Callable[[str, int, int], None]
 
@@ -42,8 +42,8 @@ class Work:
         config = self.config.regions
         return None if config is None else open_regions(self.sources, config, base=self.base)
 
-    def measured(self, specs: SpecTable) -> FilterValues:
-        """Return what the filter finds; at least one patch is no background.
+    def measured(self, specs: SpecTable, what: str = "patches") -> FilterValues:
+        """Return what the filter finds of patches, or of cells; at least one is no background.
 
         Raises
         ------
@@ -55,11 +55,12 @@ class Work:
         masks = None
         if isinstance(config, MaskFilterConfig):
             masks = open_companions(self.sources, config.masks, base=self.base, what="masks")
-        counted = self.counting("patches filtered")
+        counted = self.counting(f"{what} filtered")
         found = filter_values(self.sources, specs, config, masks=masks, workers=self.workers, progress=counted)
         check_some_kept(found, config)
         self.told["filter"] = {
             "name": config.name,
+            "looked_at": what,
             "of": len(specs),
             "background": int(np.count_nonzero(found.background)),
             "threshold": config.chosen,

@@ -9,6 +9,7 @@ import patchplan
 from patchplan.coverage.rows import PlanRows
 from patchplan.coverage.splits import plan_splits
 from patchplan.errors import ConfigError
+from patchplan.plans.telling import chosen_lines
 from tests.plans.making import SUFFIXES
 from tests.sampling.planning import make_images, planned
 
@@ -153,6 +154,29 @@ def test_the_header_says_how_patches_were_chosen(tmp_path):
     assert header.splits["folds"][0]["n_patches"]["validation"] == 4
     assert sum(header.splits["folds"][0]["n_patches"].values()) == plan.n_patches
     assert patchplan.inspect(plan.path).images[0].n_patches == plan.n_patches
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize(
+    ("patching", "options"),
+    [
+        (LISTED["tiled"], {"filter": BRIGHT}),
+        (LISTED["tiled"], {"split": {"k_folds": 2}}),
+        (DRAWN["stratified"], {"regions": BOXES, "epochs": 2, "split": {"validation": 2, "test": 1}}),
+        (DRAWN["random"], {"weights": {"name": "map", "map": ["mouse0_0.npy", "mouse0_1.npy"]}, "epochs": 3}),
+    ],
+    ids=["filtered", "folds", "stratified", "weighted"],
+)
+def test_inspect_finds_nothing_wrong_and_tells_the_choice(tmp_path, monkeypatch, patching, options, suffix):
+    monkeypatch.chdir(tmp_path)
+    plan = planned(tmp_path, make_images(tmp_path, 2), patching, name=f"p{suffix}", **options)
+    found = patchplan.inspect(plan.path)
+    assert not found.findings
+    assert found.total.partition is None or found.total.partition.gap_pixels == 0
+    assert found.chosen == plan.header.chosen
+    assert found.planned_splits == plan.header.splits
+    html = found._repr_html_()
+    assert all(line.split(":")[0] in html for line in chosen_lines(found.chosen, found.planned_splits))
 
 
 def test_plans_of_other_choices_are_other_plans(tmp_path):

@@ -26,6 +26,8 @@ async function start() {
     }
     for (const finding of head.findings) element("findings").append(node("li", finding));
     element("findings").hidden = !head.findings.length;
+    for (const line of head.chosen) element("chosen").append(node("li", line));
+    element("chosen").hidden = !head.chosen.length;
     element("kept-label").hidden = !head.tiles;
     for (const place of document.querySelectorAll(".many")) place.textContent = place.textContent.replace("patches", many);
     element("split-keys").hidden = !head.split_names.length;
