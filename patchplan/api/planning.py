@@ -3,7 +3,7 @@
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from patchplan.api.common import PathLike, Progress, as_list, counting
 from patchplan.core.amounts import parse_workers
+from patchplan.core.specs import SpecTable
 from patchplan.errors import ConfigError, OutputError
 from patchplan.images import open_all
 from patchplan.patching.config import PatchingConfig, SeededConfig, SizedConfig
@@ -29,6 +30,7 @@ from patchplan.plans.words import DRAWN_ANEW
 from patchplan.plans.write import files_of, write_plan
 from patchplan.publish import check_free
 from patchplan.sampling.choose import check, choose
+from patchplan.sampling.filters.values import FilterValues
 
 
 def plan(
@@ -48,6 +50,7 @@ def plan(
     skip_broken: bool = False,
     root: PathLike | None = None,
     workers: int | None = None,
+    filter_map: PathLike | None = None,
     overwrite: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
@@ -76,8 +79,11 @@ def plan(
         Folder that the images' paths in the plan are relative to; the plan's folder by default.
     workers : int, optional
         Threads that read pixels for a filter or weights; by default as many as there are processors, up to 8.
+    filter_map : path, optional
+        Where to write the values of the filter as an image, float32, a pixel per patch or cell, and a picture beside
+        it: a .tif for one image, else a folder. Written also with `dry_run`, and where the filter leaves nothing.
     overwrite, dry_run : bool
-        Replace an existing plan; plan without writing.
+        Replace an existing plan or filter map; plan without writing a plan.
     progress : callable, optional
         Called with what is counted, how many are done, and how many there are.
 
@@ -95,6 +101,8 @@ def plan(
     carried = {} if given is None else given.carried
     _check_options(settings, strategy, epochs=epochs, rows=rows)
     check(settings, carried)
+    if filter_map is not None and settings.filter is None:
+        raise ConfigError("--filter-map: there is no filter in the config; add a section filter")
     n_workers = parse_workers(workers)
     read = [path for path in (config, getattr(strategy, "table", None)) if isinstance(path, str | os.PathLike)]
     target = _check_output(output, read, overwrite=overwrite, dry_run=dry_run)
@@ -118,7 +126,15 @@ def plan(
     draft = Draft(sources, resolved, epochs)
     chosen = None
     if settings.sections:
-        chosen = choose(draft, settings, base=_base(config), carried=carried, workers=n_workers, progress=progress)
+        chosen = choose(
+            draft,
+            settings,
+            base=_base(config),
+            carried=carried,
+            workers=n_workers,
+            progress=progress,
+            on_filter=_filter_map(filter_map, draft, settings, overwrite=overwrite),
+        )
     if target is not None and not dry_run:
         base = target.parent if root is None else Path(root)
         reading = {"axes": settings.axes, "z_as_samples": z_as_samples}
@@ -131,6 +147,27 @@ def plan(
         rows_done = counting(progress, "rows")
         write_plan(target, header, passes, columns=columns, overwrite=overwrite, progress=rows_done)
     return draft.result(None if dry_run else target, skipped, chosen)
+
+
+def _filter_map(
+    path: PathLike | None, draft: Draft, settings: PlanConfig, *, overwrite: bool
+) -> Callable[[SpecTable, FilterValues, str], None] | None:
+    """Return what writes the values of the filter; what cannot be written is refused before any are computed."""
+    config = settings.filter
+    if path is None or config is None:
+        return None
+    from patchplan.pictures.filter_map import map_files, write_filter_map
+
+    target, stride = Path(path), draft.resolved.stride
+    map_files(target, draft.sources, overwrite=overwrite)
+
+    def write(specs: SpecTable, found: FilterValues, what: str) -> None:
+        step = tuple(specs.patch_size[0].tolist()) if stride is None else stride
+        if what == "cells":
+            step = tuple(side // 2 for side in step)
+        write_filter_map(target, specs, found, config, draft.sources, step, what=what, overwrite=overwrite)
+
+    return write
 
 
 def _base(config: PathLike | Mapping[str, Any] | None) -> Path:

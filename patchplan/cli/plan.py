@@ -87,6 +87,14 @@ def plan(
         int | None,
         typer.Option(metavar="N", help="Threads that read pixels (filter, weights).", rich_help_panel=READING),
     ] = None,
+    filter_map: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write what the filter finds as an image (.tif, or a folder), a picture beside it.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     no_rows: Annotated[
         bool,
         typer.Option("--no-rows", help="Header only (sequential, tiled, whole).", rich_help_panel=OUTPUT),
@@ -135,6 +143,7 @@ def plan(
             skip_broken=skip_broken,
             root=root,
             workers=workers,
+            filter_map=filter_map,
             overwrite=overwrite,
             dry_run=dry_run,
             progress=progress,

@@ -57,6 +57,11 @@ class Draft:
                 raise PlanError(f"{config.table}: {named}") from None
             raise named from None
 
+    @property
+    def resolved(self) -> Resolved:
+        """Sizes per spatial axis."""
+        return _resolved(self.config)
+
     def seed(self, epoch: int) -> Seed:
         """Return the seed of an epoch; None where the strategy does not draw."""
         return epoch_seed(getattr(self.config, "seed", None), epoch)
@@ -108,7 +113,7 @@ class Draft:
             n_patches=sum(counts),
             n_rows=sum(counts) * (self.epochs or 1),
             images=tuple(self._planned(data_idx, n) for data_idx, n in enumerate(counts)),
-            resolved=_resolved(self.config),
+            resolved=self.resolved,
             seed=getattr(self.config, "seed", None),
             epochs=self.epochs,
             splits=None if chosen is None else chosen.splits,

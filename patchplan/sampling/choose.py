@@ -7,7 +7,7 @@ from typing import Any
 from patchplan.errors import ConfigError
 from patchplan.plans.config import PlanConfig
 from patchplan.plans.draft import Chosen, Draft
-from patchplan.sampling.work import Progress, Work
+from patchplan.sampling.work import OnFilter, Progress, Work
 
 
 def choose(
@@ -18,6 +18,7 @@ def choose(
     carried: Mapping[str, Any],
     workers: int,
     progress: Progress | None,
+    on_filter: OnFilter | None = None,
 ) -> Chosen:
     """Return what regions, filter, split and weights make of a strategy's patches.
 
@@ -35,6 +36,8 @@ def choose(
         Threads; the rows do not depend on them.
     progress : callable, optional
         Called with what is counted, how many are done, and how many there are.
+    on_filter : callable, optional
+        Called with what a filter looked at, and what it found.
 
     Raises
     ------
@@ -44,7 +47,7 @@ def choose(
         If an image, or a mask, label image or map beside it, cannot be read or does not fit.
     """
     check(config, carried)
-    work = Work(draft.sources, config, base, workers, progress)
+    work = Work(draft.sources, config, base, workers, progress, on_filter=on_filter)
     if draft.config.name == "stratified":
         from patchplan.sampling.drawn import choose_stratified
 

@@ -22,11 +22,16 @@ from patchplan.sampling.weights import WeightedPatching, weighted_patching
 Progress = Callable[[str, int, int], None]
 
 
+OnFilter = Callable[[SpecTable, FilterValues, str], None]
+"""Called with patches or cells, what the filter finds of them, and which of both they are."""
+
+
 @dataclass(frozen=True)
 class Work:
     """The sections over the images of a plan.
 
-    `base` is where their relative paths start, `told` collects what they made of the patches.
+    `base` is where their relative paths start, `told` collects what they made of the patches, `on_filter` is called
+    with what a filter found.
     """
 
     sources: Sequence[ImageSource]
@@ -35,6 +40,7 @@ class Work:
     workers: int = 1
     progress: Progress | None = None
     told: dict[str, Any] = field(default_factory=dict)
+    on_filter: OnFilter | None = None
 
     @cached_property
     def regions(self) -> RegionTest | None:
@@ -57,6 +63,8 @@ class Work:
             masks = open_companions(self.sources, config.masks, base=self.base, what="masks")
         counted = self.counting(f"{what} filtered")
         found = filter_values(self.sources, specs, config, masks=masks, workers=self.workers, progress=counted)
+        if self.on_filter is not None:  # also of what is refused: to choose a threshold by looking
+            self.on_filter(specs, found, what)
         check_some_kept(found, config)
         self.told["filter"] = {
             "name": config.name,

@@ -1,5 +1,6 @@
 """The section `regions`: which part of the images patches are taken from."""
 
+import operator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
@@ -17,14 +18,23 @@ SOURCES = ("geojson", "mask", "boxes")
 
 
 def _check_box(value: Any) -> Box:
-    allowed = "allowed: [y0, x0, y1, x1] or [z0, y0, x0, z1, y1, x1], whole pixels from 0, each stop above its start"
-    plain = isinstance(value, list | tuple) and all(type(entry) is int and 0 <= entry <= MAX_SIZE for entry in value)
-    if not plain or len(value) not in (4, 6):
-        raise ValueError(f"found {found(value)}; {allowed}")
-    half = len(value) // 2
-    if any(start >= stop for start, stop in zip(value[:half], value[half:], strict=True)):
-        raise ValueError(f"found {found(value)}; {allowed}")
-    return tuple(value)
+    box = tuple(map(_pixel, value)) if isinstance(value, list | tuple) else ()
+    half = len(box) // 2
+    ordered = all(0 <= start < stop <= MAX_SIZE for start, stop in zip(box[:half], box[half:], strict=False))
+    if len(box) not in (4, 6) or not ordered:
+        raise ValueError(
+            f"found {found(value)}; allowed: [y0, x0, y1, x1] or [z0, y0, x0, z1, y1, x1], whole pixels from 0, "
+            "each stop above its start"
+        )
+    return box
+
+
+def _pixel(value: Any) -> int:
+    """Return a plain int; -1 for what is no whole number."""
+    try:
+        return -1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return -1
 
 
 def _check_list(value: Any) -> Boxes:
