@@ -112,7 +112,11 @@ class SpecTable:
 
     def slice(self, start: int, stop: int) -> "SpecTable":
         """Return the rows [start, stop) as views."""
-        return SpecTable(**{name: column[start:stop] for name, column in self.columns().items()})
+        return self.take(slice(start, stop))
+
+    def take(self, rows: Any) -> "SpecTable":
+        """Return some rows: by an array of their numbers, a mask or a slice."""
+        return SpecTable(**{name: column[rows] for name, column in self.columns().items()})
 
     def __len__(self) -> int:
         return len(self.data_idx)

@@ -74,7 +74,7 @@ class Part:
             table = self.patches.get_patch_specs(low, high)
             chosen = self.positions[first:last] - low
             if len(chosen):
-                tables.append(SpecTable(**{name: column[chosen] for name, column in table.columns().items()}))
+                tables.append(table.take(chosen))
         return join(tables)
 
     def columns(self, start: int, stop: int) -> dict[str, pa.Array]:

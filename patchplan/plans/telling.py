@@ -20,7 +20,9 @@ def _chosen(told: Mapping[str, Any]) -> list[str]:
     if regions := told.get("regions"):
         lines.append(f"regions: {regions['kept']:,} of {regions['of']:,} patches are in them")
     if found := told.get("filter"):
-        lines.append(f"filter {found['name']}: {found['background']:,} of {found['of']:,} {found['looked_at']} are background")
+        lines.append(
+            f"filter {found['name']}: {found['background']:,} of {found['of']:,} {found['looked_at']} are background"
+        )
         kept = ", ".join(f"{n:,} by {limit:.4g}" for limit, n in found["kept_at"])
         lines.append(f"{found['threshold']} would keep {kept}")
     return lines

@@ -97,21 +97,22 @@ def choose_stratified(draft: Draft, work: Work) -> Chosen:
     """
     patching = draft.patching
     assert isinstance(patching, StratifiedPatching)  # noqa: S101 - the caller looked
-    background = None
+    of, background = patching.n_patches, None
     if work.regions is not None:
-        of = patching.n_patches
         mark_regions(patching, work.regions)
-        work.tell_regions(patching.n_patches, of)
+        work.tell_regions(in_regions(patching, work.regions).n_patches, of)
     if work.config.filter is not None:
-        background = work.measured(region_specs(patching), "cells").background
+        background = _background(patching, work)
         apply_to_stratified(patching, background, work.config.filter.filtered_patch_prob)
-    config = work.config.split
-    if config is None:
-        return _chosen(draft, work, [Course(_anew(draft, work, patching))])
-    eligible = _eligible(patching, work, background)
+        if work.regions is not None:  # background outside of them stays impossible
+            mark_regions(patching, work.regions)
+    whole = Course(_anew(draft, work, patching))
+    if work.config.split is None:
+        return _chosen(draft, work, [whole])
+    eligible, n = _eligible(patching, work, background), whole.counts()[SPLITS[0]]
     images = work.by_image()
     found = (
-        split_stratified(patching, config, eligible)
+        split_stratified(patching, work.config.split.of(n), eligible)
         if images is None
         else split_stratified_images(patching, images, eligible)
     )
@@ -119,7 +120,7 @@ def choose_stratified(draft: Draft, work: Work) -> Chosen:
         Course(_anew(draft, work, fold.training), aside=[*_cells(fold.validation, 1), *_cells(fold.test, 2)])
         for fold in found.folds
     ]
-    return _chosen(draft, work, courses, found.lost)
+    return _chosen(draft, work, courses, [n - sum(course.counts().values()) for course in courses])
 
 
 def _chosen(draft: Draft, work: Work, courses: Sequence[Course], lost: Sequence[int] = ()) -> Chosen:
@@ -139,7 +140,7 @@ def _chosen(draft: Draft, work: Work, courses: Sequence[Course], lost: Sequence[
     splits = None
     if work.config.split is not None:
         splits = splits_told(work.config.split, [course.counts() for course in courses], lost or [0] * len(courses))
-    return Chosen(counts.tolist(), [*columns[0]], passes, work.told, splits)
+    return Chosen(counts.tolist(), [*columns[0]], passes, work.told, splits, work.notes)
 
 
 def _random(draft: Draft, work: Work) -> Callable[[int], Any]:
@@ -171,6 +172,15 @@ def _anew(draft: Draft, work: Work, patching: StratifiedPatching) -> Draw:
     return draw
 
 
+def _background(patching: StratifiedPatching, work: Work) -> BoolArray:
+    """Return which cells are background, or so far from the regions that they are not looked at."""
+    cells = region_specs(patching)
+    rows = np.arange(len(cells)) if work.regions is None else np.flatnonzero(work.regions.touches(cells))
+    background = np.ones(len(cells), bool)
+    background[rows] = work.measured(cells.take(rows), "cells").background
+    return background
+
+
 def _eligible(patching: StratifiedPatching, work: Work, background: BoolArray | None) -> BoolArray | None:
     """Return the cells that may be set aside: no background, in the regions; None for all."""
     if work.regions is not None:
@@ -191,6 +201,5 @@ def _aside(first: SpecTable, labels: NDArray[np.int8]) -> list[SetAside]:
     for split in (1, 2):
         rows = np.flatnonzero(labels == split)
         if len(rows):
-            specs = SpecTable(**{name: column[rows] for name, column in first.columns().items()})
-            found.append(SetAside(SPLITS[split], FixedPatching(specs), rows))
+            found.append(SetAside(SPLITS[split], FixedPatching(first.take(rows)), rows))
     return found

@@ -56,7 +56,7 @@ def choose_listed(draft: Draft, work: Work, carried: Mapping[str, Any]) -> Chose
     total = _by_image(specs.data_idx, work)
     if work.config.split is None:
         part = Part(patches, rows, beside, total_tiles=total)
-        return Chosen(total.tolist(), [*beside], lambda: [Parts([part])], work.told)
+        return Chosen(total.tolist(), [*beside], lambda: [Parts([part])], work.told, None, work.notes)
     labels, lost = _labels(specs, draft, work)
     numbers = [None] if len(labels) == 1 else range(len(labels))
     parts = [
@@ -65,7 +65,7 @@ def choose_listed(draft: Draft, work: Work, carried: Mapping[str, Any]) -> Chose
     ]
     counts = sum((part.total_tiles for part in parts if part.total_tiles is not None), 0 * total)
     splits = splits_told(work.config.split, [counted(label) for label in labels], lost)
-    return Chosen(counts.tolist(), [*parts[0].beside], lambda: [Parts(parts)], work.told, splits)
+    return Chosen(counts.tolist(), [*parts[0].beside], lambda: [Parts(parts)], work.told, splits, work.notes)
 
 
 def _by_image(data_idx: IntArray, work: Work) -> IntArray:

@@ -48,6 +48,11 @@ class Work:
         config = self.config.regions
         return None if config is None else open_regions(self.sources, config, base=self.base)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of the regions."""
+        return () if self.regions is None else self.regions.notes
+
     def measured(self, specs: SpecTable, what: str = "patches") -> FilterValues:
         """Return what the filter finds of patches, or of cells; at least one is no background.
 

@@ -12,7 +12,7 @@ from patchplan.core.placing import Placed, ScaledAxis
 from patchplan.core.specs import IntArray, SpecTable
 from patchplan.errors import ShapeError
 from patchplan.plans.epoch import EpochRows
-from patchplan.stitching.grouping import by_image, grid_strategy, rows_of, same_rows
+from patchplan.stitching.grouping import by_image, grid_strategy, same_rows
 from patchplan.stitching.options import StitchOptions
 from patchplan.stitching.places import place_rows
 from patchplan.tiles.memory import ObjectTiles
@@ -96,7 +96,7 @@ class Auditor:
                 found.grid = bool((index == position).all()) and same_rows(specs, strategy, start)
             readable = there if not len(broken) else there & ~np.isin(index, broken)
             for data_idx, chosen in by_image(specs):
-                mine = index[chosen], position[chosen], rows_of(specs, chosen)
+                mine = index[chosen], position[chosen], specs.take(chosen)
                 self._image(found, data_idx, mine, there[chosen], readable[chosen])
         found.missing = np.sort(np.concatenate(missing)) if missing else NO_ROWS
         found.bad.sort()
@@ -208,7 +208,7 @@ class ImageRows:
         for start, index, specs in rows.pieces(start=self._span.start, stop=self._span.stop):
             chosen = np.flatnonzero(specs.data_idx == self._data_idx)
             if len(chosen):
-                mine = index[chosen], chosen + start, rows_of(specs, chosen)
+                mine = index[chosen], chosen + start, specs.take(chosen)
                 yield mine[2].sample_idx, self._auditor.placed(self._data_idx, mine, alone=self._alone)
 
 

@@ -40,11 +40,6 @@ def by_image(specs: SpecTable) -> Iterator[tuple[int, Any]]:
         yield int(owners[begin]), slice(begin, end) if order is None else order[begin:end]
 
 
-def rows_of(specs: SpecTable, chosen: Any) -> SpecTable:
-    """Return some rows of a table."""
-    return SpecTable(**{name: column[chosen] for name, column in specs.columns().items()})
-
-
 def same_rows(specs: SpecTable, strategy: Patching, start: int) -> bool:
     """Tell whether rows are those that a strategy has from `start` on."""
     wanted = strategy.get_patch_specs(start, start + len(specs)).columns()

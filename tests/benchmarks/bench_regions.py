@@ -92,9 +92,8 @@ def main() -> None:
     show("3,000 polygons", start, f"{region.edges.n_crossings():,} crossings")
     test_patches(region)
     draw_patches()
-    print(
-        "peak memory", next(line for line in Path("/proc/self/status").open() if line.startswith("VmHWM"))[6:].strip()
-    )
+    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    print("peak memory", peak.removeprefix("VmHWM:").strip())
 
 
 if __name__ == "__main__":

@@ -68,9 +68,7 @@ def test_sums_are_those_of_the_enlarged_companion(case):
 @given(boxes_of_axes())
 def test_a_part_of_the_companion_gives_the_same_sums(case):
     axes, values, starts, stops = case
-    spans = [
-        axis.span(int(low), int(high)) for axis, low, high in zip(axes, starts.min(0), stops.max(0), strict=True)
-    ]
+    spans = [axis.span(int(low), int(high)) for axis, low, high in zip(axes, starts.min(0), stops.max(0), strict=True)]
     part = values[tuple(slice(*span) for span in spans)]
     found = box_sums(axes, part, starts, stops, [low for low, _ in spans])
     assert np.array_equal(found, box_sums(axes, values, starts, stops))

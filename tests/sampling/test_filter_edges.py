@@ -100,10 +100,13 @@ def test_thresholds_to_choose_from_are_quantiles_and_the_one_that_is_set(tmp_pat
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (MaxFilterConfig(threshold=9), r"max takes all 1 patches .* threshold is 9, the largest value 5; use less"),
+        (
+            MaxFilterConfig(threshold=9),
+            r"max takes all 1 patches .* threshold is 9, the largest value 5; use a lower one",
+        ),
         (
             MeanStdFilterConfig(mean_threshold=1, std_threshold=3),
-            r"mean_threshold is 1, the largest value 5; std_threshold is 3, the largest value 0; use less",
+            r"mean_threshold is 1, the largest value 5; std_threshold is 3, the largest value 0; use a lower one",
         ),
         (ShannonFilterConfig(threshold=2), "shannon takes all"),
         (MaskFilterConfig(masks="m", coverage=1), r"coverage is 1, the largest value 0\.5"),

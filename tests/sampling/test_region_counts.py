@@ -133,7 +133,7 @@ def test_masks_of_any_resolution_are_counted_exactly(tmp_path_factory, seed, fac
     where = np.ix_(*[np.arange(n) * m // n for n, m in zip(size, small, strict=True)])
     starts, stops = boxes_in(size, rng)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(region_module, "PIECE", 5)
+        patched.setattr(region_module, "MAX_PIXELS", 1 << 5)
         counts = opened([source], folder, mask="m.tif").regions[0].counts(0, starts, stops)
     assert counts.tolist() == in_boxes(mask[where] > 0, starts, stops)
 

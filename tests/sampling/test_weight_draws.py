@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.stats
+import zarr
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ from patchplan.core.specs import SpecTable
 from patchplan.errors import ConfigError
 from patchplan.images import open_image
 from patchplan.sampling.weights import blocks as blocks_module
-from patchplan.sampling.weights import weighted_patching
+from patchplan.sampling.weights import patch_weights, weighted_patching
 from patchplan.sampling.weights.blocks import Blocks
 from patchplan.sampling.weights.finding import coordinates
 from patchplan.sampling.weights.lines import ShareLine
@@ -233,7 +234,6 @@ def test_as_many_as_would_tile_the_images_unless_said(tmp_path):
 
 
 def test_blocks_are_whole_chunks_and_read_once_for_all_samples(tmp_path):
-    zarr = pytest.importorskip("zarr")
     labels = SOME.integers(0, 3, (300, 500)).astype(np.uint8)
     zarr.create_array(tmp_path / "labels.zarr", data=labels, chunks=(64, 100))
     np.save(tmp_path / "image.npy", np.zeros((5, 300, 500), np.uint8))
@@ -245,3 +245,48 @@ def test_blocks_are_whole_chunks_and_read_once_for_all_samples(tmp_path):
     specs = drawn.get_patch_specs()
     assert set(specs.sample_idx.tolist()) == set(range(5))
     assert labels[tuple((specs.coords + 16).T)].min() > 0
+
+
+def test_chunks_that_are_too_large_are_cut(tmp_path, monkeypatch):
+    monkeypatch.setattr(blocks_module, "MOST_PIXELS", 4000)
+    labels = SOME.integers(0, 3, (300, 500)).astype(np.uint8)
+    zarr.create_array(tmp_path / "i0_c.zarr", data=labels, chunks=(300, 500))
+    np.save(tmp_path / "i0.npy", np.zeros((300, 500), np.uint8))
+    source, config = open_image(tmp_path / "i0.npy"), config_of("labels", labels="i0_c.zarr", patches=500)
+    blocks = Blocks([source], open_weights([source], config, base=tmp_path), (32, 32), 0)
+    assert max(np.prod(blocks[i].shape) for i in range(len(blocks))) <= 4000
+    specs = weighted_patching([source], config, 32, 0, base=tmp_path).get_patch_specs()
+    assert labels[tuple((specs.coords + 16).T)].min() > 0
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values"),
+    [
+        ("u8", [2**64 - 1, 2**63 + 5, 7]),
+        ("u8", [2**63 + 70, 2**63 + 5, 2**63 + 1]),
+        ("i8", [-(2**63), 2**63 - 1, 0]),
+        ("i8", [-(2**63), -(2**63) + 1, -(2**63) + 90]),
+        ("i1", [-128, 127, -1]),
+        ("u2", [65535, 1, 300]),
+    ],
+)
+def test_labels_at_the_ends_of_their_type(tmp_path, dtype, values):
+    labels = SOME.permutation(np.array(values, dtype).repeat(300)).reshape(1, 30, 30)
+    sources = Case([(1, 30, 30)], [labels], (1, 1)).write(tmp_path)
+    config = config_of("labels", classes=dict(zip(values, (1, 2, 3), strict=True)), patches=6000)
+    specs = weighted_patching(sources, config, 1, 0, base=tmp_path).get_patch_specs()
+    found = Counter(labels[0][tuple(specs.coords.T)].tolist())
+    assert scipy.stats.chisquare([found[value] for value in values], [1000, 2000, 3000]).pvalue > 1e-3
+    weights = patch_weights(sources, specs, config.model_copy(update={"patches": None}), base=tmp_path)
+    expected = dict(zip(values, (1 / 2, 1, 3 / 2), strict=True))
+    assert weights.tolist() == [expected[label] for label in labels[0][tuple(specs.coords.T)].tolist()]
+
+
+def test_the_channel_that_was_asked_for(tmp_path):
+    np.save(tmp_path / "i0.npy", np.zeros((2, 30, 20), np.uint8))
+    np.save(tmp_path / "i0_c.npy", np.stack([np.zeros((30, 20), np.uint8), np.eye(30, 20, dtype=np.uint8)]))
+    source = open_image(tmp_path / "i0.npy", axes="CYX")
+    specs = weighted_patching(
+        [source], config_of("labels", channel=1, patches=50), (4, 4), 0, base=tmp_path
+    ).get_patch_specs()
+    assert np.array_equal(specs.coords[:, 0], specs.coords[:, 1])

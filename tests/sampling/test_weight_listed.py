@@ -66,7 +66,7 @@ def test_the_weight_of_a_patch_is_the_mean_of_the_map(case, block, pairs):
 
 
 @settings(max_examples=100, deadline=None)
-@given(case=with_patches(cases(st.integers(-2, 3), ["i1", "i4", "i8"])), block=st.sampled_from([1, 30, 1 << 20]))
+@given(case=with_patches(cases(st.integers(-2, 3), ["?", "i1", "i4", "i8"])), block=st.sampled_from([1, 30, 1 << 20]))
 def test_the_weight_of_a_patch_compares_its_classes_to_a_uniform_draw(case, block):
     case, specs = case
     full = [case.full(i) for i in range(len(case.sizes))]
@@ -95,6 +95,18 @@ def test_tiles_and_whole_samples_in_any_order(tmp_path):
         mixed = SpecTable(*(column[order] for column in list(specs.columns().values())[:4]))
         expected = [patch.mean() for patch in patches_of(mixed, full)]
         assert found_by(case, mixed, config_of("map"), block=128) == pytest.approx(expected)
+
+
+def test_progress_counts_patches(tmp_path, monkeypatch):
+    monkeypatch.setattr(blocks_module, "BLOCK_PIXELS", 64)
+    case = Case([(1, 30, 30), (2, 20, 20)], [np.ones((1, 30, 30)), np.ones((2, 20, 20))], (1, 1))
+    specs = TiledPatching([(1, 1, 30, 30), (2, 1, 20, 20)], 8, 2).get_patch_specs()
+    told: list[tuple[int, int]] = []
+    sources = case.write(tmp_path)
+    patch_weights(sources, specs, config_of("map"), base=tmp_path, progress=lambda *one: told.append(one))
+    assert told == sorted(told)
+    assert told[-1] == (len(specs), len(specs))
+    assert len(told) > 10
 
 
 def test_no_patches_have_no_weights(tmp_path):

@@ -46,6 +46,19 @@ Amount = Annotated[
 """A number of at least 1, or a fraction between 0 and 1."""
 
 
+def amount(asked: float | None, n: int) -> int:
+    """Return a number, or a fraction of `n` (half up, at least 1), as a number; 0 for None.
+
+    Examples
+    --------
+    >>> amount(7, 50), amount(0.25, 50), amount(0.001, 50), amount(None, 50)
+    (7, 13, 1, 0)
+    """
+    if asked is None:
+        return 0
+    return max(1, int(asked * n + 0.5)) if isinstance(asked, float) else int(asked)
+
+
 class SplitConfig(BaseModel):
     """Patches set aside for validation and test; no pixel is shared between splits, context counted in."""
 
@@ -117,6 +130,11 @@ class SplitConfig(BaseModel):
         """
         context = per_axis("context", self.context, ndim, minimum=0)
         return context, per_axis("block", self.block, ndim, minimum=1)
+
+    def of(self, n: int) -> Self:
+        """Return the same config with numbers instead of fractions of n."""
+        numbers = {name: amount(getattr(self, name), n) or None for name in ("validation", "test")}
+        return self.model_copy(update=numbers)
 
     def resolved(self, ndim: int) -> Self:
         """Return the same config with `context` and `block` given per spatial axis; ShapeError as `per_axis`."""

@@ -104,7 +104,9 @@ class LabelsWeightsConfig(WeightsConfig):
         "A path with {stem} or {name} of the image's file, a folder, a list, or paths by file name."
     )
     classes: Classes = Field(
-        default=None, description="Relative chance of each class; by default all classes but 0, equal."
+        default=None,
+        description="Relative chance of each class; by default all classes but 0, equal. With per: image, an image "
+        "that lacks some draws from its others.",
     )
 
 

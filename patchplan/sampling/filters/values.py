@@ -175,7 +175,9 @@ def check_some_kept(values: FilterValues, config: AnyFilterConfig, what: str = "
     found = f"{config.chosen} is {config.limit:g}, the largest value {_most(values, 0)}"
     if isinstance(config, MeanStdFilterConfig) and config.std_threshold is not None:
         found += f"; std_threshold is {config.std_threshold:g}, the largest value {_most(values, 1)}"
-    raise ConfigError(f"filter: {config.name} takes all {len(background):,} {what} for background: {found}; use less")
+    raise ConfigError(
+        f"filter: {config.name} takes all {len(background):,} {what} for background: {found}; use a lower one"
+    )
 
 
 def _most(values: FilterValues, column: int) -> str:

@@ -20,8 +20,8 @@ from patchplan.sampling.regions.scanlines import Edges, count_inside
 Plane = tuple[tuple[int, int] | None, int | None]
 """The Z and the T of outlines."""
 
-PIECE = 2048
-"""Pixels of a mask, per axis, that are read at once; larger boxes are read in pieces."""
+MAX_PIXELS = 1 << 22
+"""Pixels of a mask that are read at once; larger boxes are read in pieces."""
 
 
 class Region(Protocol):
@@ -120,7 +120,7 @@ class MaskRegion:
         spans = [axis.span(low[:, i], high[:, i]) for i, axis in enumerate(self._axes)]
         first, last = (np.stack(ends, axis=1) for ends in zip(*spans, strict=True))
         sample = companion_sample(self._mask, sample_idx)
-        for block in clusters(first, last - first, self._chunk, PIECE**2):
+        for block in clusters(first, last - first, self._chunk, MAX_PIXELS):
             inside = _not_zero(self._mask.read(sample, block.start, block.size))
             rows = block.members
             np.add.at(counts, owner[rows], box_sums(self._axes, inside, low[rows], high[rows], block.start))
@@ -129,16 +129,17 @@ class MaskRegion:
     def _pieces(self, starts: IntArray, stops: IntArray) -> tuple[IntArray, IntArray, IntArray]:
         """Cut boxes into pieces that can be read at once; return each one's box, start and stop."""
         owner = np.arange(len(starts))
+        side = 1 << (MAX_PIXELS.bit_length() - 1) // len(self._axes)
         for i, axis in enumerate(self._axes):
             first, last = axis.span(starts[:, i], stops[:, i])
-            n = (last - 1) // PIECE - first // PIECE + 1
+            n = (last - 1) // side - first // side + 1
             if (n == 1).all():
                 continue
             again = np.repeat(np.arange(len(n)), n)
-            number = np.arange(len(again)) - np.repeat(np.cumsum(n) - n, n) + (first // PIECE)[again]
+            number = np.arange(len(again)) - np.repeat(np.cumsum(n) - n, n) + (first // side)[again]
             owner, starts, stops = owner[again], starts[again], stops[again]
-            starts[:, i] = np.maximum(starts[:, i], axis.first(number * PIECE))
-            stops[:, i] = np.minimum(stops[:, i], axis.first(np.minimum((number + 1) * PIECE, axis.n)))
+            starts[:, i] = np.maximum(starts[:, i], axis.first(number * side))
+            stops[:, i] = np.minimum(stops[:, i], axis.first(np.minimum((number + 1) * side, axis.n)))
         return owner, starts, stops
 
 

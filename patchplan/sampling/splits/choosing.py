@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from patchplan.core.cells import BoolArray
 from patchplan.core.specs import IntArray
 from patchplan.errors import ConfigError
-from patchplan.plans.settings.splits import SplitConfig
+from patchplan.plans.settings.splits import SplitConfig, amount
 from patchplan.sampling.splits.arranging import Arrangement, compact, spread
 
 Labels = NDArray[np.int8]
@@ -57,19 +57,6 @@ class Asked:
     def of_config(cls, config: SplitConfig, n: int) -> "Asked":
         """Return the numbers that a config asks for of `n`."""
         return cls(amount(config.validation, n), amount(config.test, n), config.k_folds or 0, n)
-
-
-def amount(asked: float | None, n: int) -> int:
-    """Return a number, or a fraction of `n` (half up, at least 1), as a number; 0 for None.
-
-    Examples
-    --------
-    >>> amount(7, 50), amount(0.25, 50), amount(0.001, 50), amount(None, 50)
-    (7, 13, 1, 0)
-    """
-    if asked is None:
-        return 0
-    return max(1, int(asked * n + 0.5)) if isinstance(asked, float) else int(asked)
 
 
 class NoRoomError(ConfigError):

@@ -29,6 +29,9 @@ from patchplan.images import ImageSource
 BLOCK_PIXELS = 1 << 20
 """Pixels of a block, unless a chunk, which is decoded whole, has more."""
 
+MOST_PIXELS = 1 << 24
+"""Pixels of a block of larger chunks, which are cut: memory is worth more than decoding them several times."""
+
 MAX_PIXELS = 1 << 62
 """So that numbers of patches can be counted."""
 
@@ -190,7 +193,7 @@ def _edges(start: int, stop: int, side: int) -> IntArray:
 
 
 def _block_shape(companion: ImageSource) -> Shape:
-    """Return whole chunks that make up a block, about as long on all axes."""
+    """Return the chunks that make up a block, about as long on all axes."""
     size, chunks = companion.data_shape[2:], companion.chunks
     chunk = (1,) * companion.ndim if chunks is None else [chunks[axis] for axis in companion.layout.spatial]
     block = [max(1, min(pair)) for pair in zip(size, chunk, strict=True)]
@@ -199,6 +202,9 @@ def _block_shape(companion: ImageSource) -> Shape:
         if not short:
             break
         block[min(short, key=block.__getitem__)] *= 2
+    while prod(block) > MOST_PIXELS:
+        longest = block.index(max(block))
+        block[longest] = -(-block[longest] // 2)
     return tuple(block)
 
 

@@ -93,7 +93,7 @@ def _histogram(labels: NDArray[Any]) -> tuple[list[int], IntArray]:
 def _above(labels: NDArray[Any], low: int) -> NDArray[Any]:
     """Return how far labels, in a range that int64 can hold, are above the lowest."""
     if labels.dtype == np.bool_:
-        return labels.view(np.uint8)
+        labels = labels.view(np.uint8)
     # Modulo the size of the type, so that the difference is right as an unsigned number.
     above = (labels - labels.dtype.type(low)).view(f"u{labels.dtype.itemsize}") if low else labels
     return above.astype(np.int64) if above.dtype.itemsize == 8 else above  # bincount refuses uint64

@@ -57,7 +57,7 @@ def patch_weights(
     workers : int
         Threads.
     progress : callable, optional
-        Called with the blocks weighed and all blocks, in which a patch may make several.
+        Called with the patches weighed and all patches.
 
     Raises
     ------
@@ -74,8 +74,12 @@ def patch_weights(
     sums = np.zeros(len(specs))
     size: IntArray = np.array([source.data_shape[2:] for source in sources])[specs.data_idx]
     stop = np.minimum(specs.coords + specs.patch_size, size)
+    done = 0
     for pairs in _pairs(blocks, specs, stop):
-        _add(sums, blocks, values, specs.coords, stop, pairs, workers, progress)
+        for share in _add(sums, blocks, values, specs.coords, stop, pairs, workers):
+            if progress is not None:
+                progress(done + int(share * pairs.n_rows), len(specs))
+        done += pairs.n_rows
     weights: FloatArray = sums / (stop - specs.coords).prod(axis=1)
     if len(specs) and not weights.any():
         raise ConfigError(f"weights: {config.name}: all {len(specs):,} patches have weight 0")
@@ -95,8 +99,9 @@ def _values_of(blocks: Blocks, config: AnyWeightsConfig, workers: int) -> Values
 
 
 class Pairs(NamedTuple):
-    """Rows of the specs, and the blocks that they reach into."""
+    """Rows of the specs, and the blocks that each reaches into."""
 
+    n_rows: int
     row: IntArray
     block: IntArray
 
@@ -131,20 +136,13 @@ def _paired(rows: IntArray, begin: IntArray, n: IntArray, grid: Shape, first: in
     for axis in reversed(range(len(grid))):
         left, offset = np.divmod(left, n[of, axis])
         cells.append(begin[of, axis] + offset)
-    return Pairs(rows[of], first + np.ravel_multi_index(cells[::-1], grid))
+    return Pairs(len(rows), rows[of], first + np.ravel_multi_index(cells[::-1], grid))
 
 
 def _add(
-    sums: FloatArray,
-    blocks: Blocks,
-    values: Values,
-    start: IntArray,
-    stop: IntArray,
-    pairs: Pairs,
-    workers: int,
-    progress: Progress | None,
-) -> None:
-    """Add what each block holds of each patch, block by block, so that sums do not depend on workers."""
+    sums: FloatArray, blocks: Blocks, values: Values, start: IntArray, stop: IntArray, pairs: Pairs, workers: int
+) -> Iterator[float]:
+    """Add what each block holds of each patch, in the order of the blocks; yield the share of them that is done."""
     order = np.argsort(pairs.block, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(pairs.block[order])) + 1)
 
@@ -154,8 +152,7 @@ def _add(
 
     for done, (group, part) in enumerate(zip(groups, in_order(summed, groups, workers), strict=True), start=1):
         sums[pairs.row[group]] += part
-        if progress is not None:
-            progress(done, len(groups))
+        yield done / len(groups)
 
 
 def _sums(values: FloatArray, block: Block, start: IntArray, stop: IntArray) -> FloatArray:
