@@ -158,13 +158,11 @@ def _filter_map(
         return None
     from patchplan.pictures.filter_map import map_files, write_filter_map
 
-    target, stride = Path(path), draft.resolved.stride
+    target = Path(path)
     map_files(target, draft.sources, overwrite=overwrite)
 
     def write(specs: SpecTable, found: FilterValues, what: str) -> None:
-        step = tuple(specs.patch_size[0].tolist()) if stride is None else stride
-        if what == "cells":
-            step = tuple(side // 2 for side in step)
+        step = draft.resolved.patch_size if what == "cells" else draft.resolved.stride
         write_filter_map(target, specs, found, config, draft.sources, step, what=what, overwrite=overwrite)
 
     return write

@@ -65,7 +65,7 @@ def write_filter_map(
     found: FilterValues,
     config: AnyFilterConfig,
     sources: Sequence[ImageSource],
-    step: Shape,
+    step: Shape | None,
     *,
     what: str = "patches",
     overwrite: bool = False,
@@ -84,8 +84,8 @@ def write_filter_map(
     config : AnyFilterConfig
     sources : sequence of ImageSource
         All images.
-    step : tuple of int
-        Pixels between patches, (Z)YX: the stride of a grid, else the patch size.
+    step : tuple of int, optional
+        Pixels between patches, (Z)YX: the stride of a grid; by default each image's patches lie side by side.
     what : str
         What the specs are called: patches or regions.
     overwrite : bool

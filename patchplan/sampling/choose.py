@@ -72,11 +72,13 @@ def check(config: PlanConfig, carried: Mapping[str, Any]) -> None:
         )
     if name == "stratified" and config.weights is not None:
         raise ConfigError("weights: stratified draws evenly; allowed: random or fixed_random")
-    if config.weights is not None and name not in ("random", "fixed_random") and config.weights.patches is not None:
-        raise ConfigError(
-            f"weights: patches: {name} has patches of its own, which get a column weight; allowed with random or "
-            "fixed_random"
-        )
+    if config.weights is not None and name not in ("random", "fixed_random"):
+        drawing = {"patches": config.weights.patches is not None, "per": config.weights.per != "epoch"}
+        for key in (key for key, given in drawing.items() if given):
+            raise ConfigError(
+                f"weights: {key}: {name} has patches of its own, which get a column weight; allowed with random or "
+                "fixed_random"
+            )
     if name == "random" and config.split is not None and config.weights is not None and config.weights.per == "epoch":
         raise ConfigError(
             "weights: per: epoch: leaves it to chance how many patches an image has, so that a split by image cannot "

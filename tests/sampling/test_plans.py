@@ -213,6 +213,11 @@ REFUSED: dict[str, Any] = {
         {"weights": {"name": "map", "map": "m.npy", "patches": 3}},
         "weights: patches: tiled has patches of its own",
     ),
+    "images of listed": (
+        LISTED["whole"],
+        {"weights": {"name": "map", "map": "m.npy", "per": "image"}},
+        "weights: per: whole has patches of its own",
+    ),
     "weighted images split": (
         DRAWN["random"],
         {"weights": {"name": "map", "map": "m.npy"}, "split": {"validation": 1, "by": "image"}},

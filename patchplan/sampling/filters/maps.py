@@ -33,7 +33,7 @@ class FilterMap:
 
 
 def filter_maps(
-    specs: SpecTable, found: FilterValues, data_shapes: Sequence[Sequence[int]], step: Shape
+    specs: SpecTable, found: FilterValues, data_shapes: Sequence[Sequence[int]], step: Shape | None
 ) -> Iterator[FilterMap]:
     """Yield a map of each image that has patches.
 
@@ -45,8 +45,8 @@ def filter_maps(
         Theirs.
     data_shapes : sequence of sequence of int
         Of all images, S C (Z) Y X.
-    step : tuple of int
-        Pixels between patches, (Z)YX: the stride of a grid, else the patch size.
+    step : tuple of int, optional
+        Pixels between patches, (Z)YX; by default each image's patches lie side by side.
 
     Raises
     ------
@@ -57,8 +57,9 @@ def filter_maps(
         rows = np.flatnonzero(specs.data_idx == data_idx)
         shape = tuple(data_shapes[data_idx])
         start, patch = specs.coords[rows], specs.patch_size[rows]
+        pixel = tuple(patch[0].tolist()) if step is None else step
         at = np.stack(
-            [_pixel(start[:, i], patch[:, i], n, step[i]) for i, n in enumerate(shape[2:])],
+            [_pixel(start[:, i], patch[:, i], n, pixel[i]) for i, n in enumerate(shape[2:])],
             axis=1,
         )
         size = (at.max(axis=0) + 1).tolist()
@@ -75,8 +76,8 @@ def filter_maps(
                 np.fmax.at(channel, place, column.astype(np.float32))
         kept = np.zeros(values.shape[1:], bool)
         kept[tuple(axis[~found.background[rows]] for axis in place)] = True
-        offset = tuple(((patch[0] - step) / 2).tolist())
-        yield FilterMap(data_idx, tuple(step), offset, values.swapaxes(0, 1), kept)
+        offset = tuple(((patch[0] - pixel) / 2).tolist())
+        yield FilterMap(data_idx, tuple(pixel), offset, values.swapaxes(0, 1), kept)
 
 
 def _pixel(start: IntArray, patch: IntArray, size: int, step: int) -> IntArray:
