@@ -96,7 +96,7 @@ WRONG = [
     ),
     pytest.param(
         "patching:\n  name: whole\nfilters: 1\n",
-        r"line 3: filters: unknown key .did you mean filter.*; allowed: axes, patching, regions, filter, split, weights",
+        r"line 3: filters: unknown key .did you mean filter.*; allowed: axes, patching, regions, filter, split",
         id="top-key",
     ),
     pytest.param(
