@@ -114,6 +114,14 @@ class SpecTable:
         """Return the rows [start, stop) as views."""
         return self.take(slice(start, stop))
 
+    def by_sample(self) -> "list[NDArray[np.intp]]":
+        """Return the rows of each sample of each image, in order of both, ascending."""
+        if not len(self):
+            return []
+        order = np.lexsort((self.sample_idx, self.data_idx))
+        data_idx, sample_idx = self.data_idx[order], self.sample_idx[order]
+        return np.split(order, np.flatnonzero((np.diff(data_idx) != 0) | (np.diff(sample_idx) != 0)) + 1)
+
     def take(self, rows: Any) -> "SpecTable":
         """Return some rows: by an array of their numbers, a mask or a slice."""
         return SpecTable(**{name: column[rows] for name, column in self.columns().items()})

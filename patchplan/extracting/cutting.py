@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from patchplan.core.clusters import Cluster, clusters
 from patchplan.core.specs import IntArray, SpecTable
 from patchplan.extracting.sources import Sources
-from patchplan.images import ImageSource
 from patchplan.images.padding import PadMode
 
 BLOCK_BYTES = 16 << 20
@@ -39,7 +38,7 @@ class Cutter:
             return self._read(first["data_idx"], first["sample_idx"], first["coords"], first["patch_size"])[np.newaxis]
         form = self.sources.form(first["data_idx"], first["patch_size"])
         patches = np.empty((len(specs), *form.shape), form.dtype)
-        for rows in _by_sample(specs):
+        for rows in specs.by_sample():
             data_idx, sample_idx = int(specs.data_idx[rows[0]]), int(specs.sample_idx[rows[0]])
             start = specs.coords[rows]
             for cluster in self._clusters(data_idx, start, specs.patch_size[rows], form.shape[0]):
@@ -53,22 +52,7 @@ class Cutter:
     def _clusters(self, data_idx: int, start: IntArray, size: IntArray, n_channels: int) -> Iterator[Cluster]:
         source = self.sources[data_idx]
         max_pixels = BLOCK_BYTES // (source.dtype.itemsize * max(1, n_channels))
-        return clusters(start, size, _chunk(source), max_pixels)
+        return clusters(start, size, np.array(source.spatial_chunks, np.int64), max_pixels)
 
     def _read(self, data_idx: int, sample_idx: int, start: Sequence[int], size: Sequence[int]) -> NDArray[Any]:
         return self.sources[data_idx].read(sample_idx, start, size, self.sources.channels, pad_mode=self.pad_mode)
-
-
-def _by_sample(specs: SpecTable) -> list[IntArray]:
-    """Return the rows of each sample of each image."""
-    order = np.lexsort((specs.sample_idx, specs.data_idx))
-    data_idx, sample_idx = specs.data_idx[order], specs.sample_idx[order]
-    borders = np.flatnonzero((np.diff(data_idx) != 0) | (np.diff(sample_idx) != 0)) + 1
-    return np.split(order, borders)
-
-
-def _chunk(source: ImageSource) -> IntArray:
-    """Return the chunk on the (Z)YX axes; ones where the source has none."""
-    if source.chunks is None:
-        return np.ones(source.ndim, np.int64)
-    return np.array([max(1, source.chunks[axis]) for axis in source.layout.spatial], np.int64)

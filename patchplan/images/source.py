@@ -63,6 +63,13 @@ class ImageSource:
         return self.info.chunks
 
     @property
+    def spatial_chunks(self) -> tuple[int, ...]:
+        """Chunk shape on the (Z)YX axes of `data_shape`; ones where there are no chunks."""
+        if self.chunks is None:
+            return (1,) * self.ndim
+        return tuple(max(1, self.chunks[axis]) for axis in self._layout.spatial)
+
+    @property
     def shards(self) -> tuple[int, ...] | None:
         """Shard shape in file order."""
         return self.info.shards

@@ -18,9 +18,10 @@ from patchplan.plans.settings.filters import (
     MaxFilterConfig,
     MeanStdFilterConfig,
 )
-from patchplan.sampling.filters.blocks import Block, blocks, each_block, read_numbers
+from patchplan.sampling.filters.blocks import Block, blocks, read_numbers
 from patchplan.sampling.filters.masks import SUM_BYTES, in_masks, is_as_large, mask_shares, read_mask, share_not_0
 from patchplan.sampling.filters.measures import bright_limit, entropy, mean_and_std
+from patchplan.sampling.threads import in_order
 
 BATCH = 1 << 19
 """Pixels of patches that are measured at once, so that they stay in the cache."""
@@ -84,21 +85,27 @@ def filter_values(
         assert masks is not None, "the filter mask needs masks"  # noqa: S101 - the caller opens them
         todo = blocks(read, in_masks(sources, read, specs), pixel_bytes=SUM_BYTES)
 
-        def work(block: Block) -> None:
+        def work(block: Block) -> int:
             if is_as_large(mask := read[block.data_idx], sources[block.data_idx]):
                 _measure_block(values, read_mask(mask, block, config.ref_channel), specs, block, share_not_0)
             else:
                 values[block.rows, 0] = mask_shares(sources, read, specs, block, config.ref_channel)
+            return len(block.rows)
 
     else:
         todo = blocks(read, specs)
         measure = _measure_of(config)
 
-        def work(block: Block) -> None:
+        def work(block: Block) -> int:
             pixels = read_numbers(read[block.data_idx], block, config.ref_channel)
             _measure_block(values, pixels, specs, block, measure)
+            return len(block.rows)
 
-    each_block(work, todo, workers=workers, total=len(specs), progress=progress)
+    done = 0
+    for n in in_order(work, todo, workers):
+        done += n
+        if progress is not None:
+            progress(done, len(specs))
     return FilterValues(values, ~keeps(values, config))
 
 

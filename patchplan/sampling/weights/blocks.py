@@ -8,9 +8,7 @@ Blocks follow from the files only, so that what is found in them does not depend
 """
 
 from bisect import bisect_right
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import accumulate
@@ -25,6 +23,7 @@ from patchplan.core.shapes import Shape
 from patchplan.core.specs import IntArray
 from patchplan.errors import ShapeError
 from patchplan.images import ImageSource
+from patchplan.sampling.threads import in_order
 
 BLOCK_PIXELS = 1 << 20
 """Pixels of a block, unless a chunk, which is decoded whole, has more."""
@@ -194,9 +193,8 @@ def _edges(start: int, stop: int, side: int) -> IntArray:
 
 def _block_shape(companion: ImageSource) -> Shape:
     """Return the chunks that make up a block, about as long on all axes."""
-    size, chunks = companion.data_shape[2:], companion.chunks
-    chunk = (1,) * companion.ndim if chunks is None else [chunks[axis] for axis in companion.layout.spatial]
-    block = [max(1, min(pair)) for pair in zip(size, chunk, strict=True)]
+    size = companion.data_shape[2:]
+    block = [min(pair) for pair in zip(size, companion.spatial_chunks, strict=True)]
     while prod(block) * 2 <= BLOCK_PIXELS:
         short = [axis for axis in range(len(size)) if block[axis] < size[axis]]
         if not short:
@@ -220,18 +218,3 @@ def equal_runs(factors: IntArray) -> Iterator[tuple[int, slice | NDArray[np.intp
         at = np.flatnonzero(factors == factor)
         neighbours = at[-1] - at[0] == len(at) - 1
         yield factor, slice(int(at[0]), int(at[-1]) + 1) if neighbours else at
-
-
-def in_order(work: Callable[[Item], Result], todo: Iterable[Item], workers: int) -> Iterator[Result]:
-    """Yield the result of each item in order; some threads work ahead, on two items each at most."""
-    underway: deque[Future[Result]] = deque()
-    pool = ThreadPoolExecutor(workers, "patchplan-weights")
-    try:
-        for item in todo:
-            if len(underway) >= 2 * workers:
-                yield underway.popleft().result()
-            underway.append(pool.submit(work, item))
-        while underway:
-            yield underway.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)

@@ -17,7 +17,8 @@ from patchplan.core.specs import IntArray, SpecTable
 from patchplan.errors import ConfigError
 from patchplan.images import ImageSource
 from patchplan.plans.settings.weights import AnyWeightsConfig, LabelsWeightsConfig
-from patchplan.sampling.weights.blocks import Block, Blocks, Progress, in_order
+from patchplan.sampling.threads import in_order
+from patchplan.sampling.weights.blocks import Block, Blocks, Progress
 from patchplan.sampling.weights.labels import weights_of
 from patchplan.sampling.weights.maps import check_types, checked
 from patchplan.sampling.weights.taking import found_labels, open_weights

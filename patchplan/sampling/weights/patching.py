@@ -15,7 +15,8 @@ from patchplan.core.specs import IntArray, PatchSpecs, SpecTable
 from patchplan.errors import ConfigError
 from patchplan.images import ImageSource
 from patchplan.plans.settings.weights import AnyWeightsConfig
-from patchplan.sampling.weights.blocks import Blocks, Progress, in_order
+from patchplan.sampling.threads import in_order
+from patchplan.sampling.weights.blocks import Blocks, Progress
 from patchplan.sampling.weights.finding import coordinates
 from patchplan.sampling.weights.taking import open_weights, take
 from patchplan.sampling.weights.tallies import Stream, Tally, Tickets
