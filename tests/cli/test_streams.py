@@ -10,7 +10,7 @@ import pytest
 from tests.cli.running import TILED, TOOL, environment, run
 
 PLAN_KEYS = ["plan", "n_patches", "images", "resolved"]
-OURS = ["strategy", "n_rows", "seed", "epochs", "skipped", "notes"]
+OURS = ["strategy", "n_rows", "seed", "epochs", "splits", "chosen", "skipped", "notes"]
 IMAGE_KEYS = ["data_idx", "uri", "axes", "shape", "dtype", "data_shape", "n_patches"]
 
 
