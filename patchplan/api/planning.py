@@ -3,7 +3,8 @@
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from pydantic import BaseModel
 
 from patchplan.api.common import PathLike, Progress, as_list, counting
 from patchplan.core.amounts import parse_workers
+from patchplan.core.seeds import child_seed
 from patchplan.core.specs import SpecTable
-from patchplan.errors import ConfigError, OutputError
-from patchplan.images import open_all
+from patchplan.errors import ConfigError
+from patchplan.images import ImageSource, open_all
 from patchplan.patching.config import PatchingConfig, SeededConfig, SizedConfig
 from patchplan.patching.fixed import FixedConfig
 from patchplan.plans.config import ConfigText, PlanConfig, is_whole, read_config
@@ -24,13 +26,11 @@ from patchplan.plans.parts import Part, Parts, Patches
 from patchplan.plans.result import PlanResult
 from patchplan.plans.select import check_names, large_enough, same_ndim
 from patchplan.plans.settings.sections import with_paths
-from patchplan.plans.tables.csv import is_header
-from patchplan.plans.tables.rows import check_suffix
 from patchplan.plans.words import DRAWN_ANEW
-from patchplan.plans.write import files_of, write_plan
-from patchplan.publish import check_free
+from patchplan.plans.write import files_of, plan_target, refuse_read, write_plan
 from patchplan.sampling.choose import check, choose
 from patchplan.sampling.filters.values import FilterValues
+from patchplan.sampling.work import OnFilter, Work
 
 
 def plan(
@@ -105,7 +105,7 @@ def plan(
         raise ConfigError("--filter-map: there is no filter in the config; add a section filter")
     n_workers = parse_workers(workers)
     read = [path for path in (config, getattr(strategy, "table", None)) if isinstance(path, str | os.PathLike)]
-    target = _check_output(output, read, overwrite=overwrite, dry_run=dry_run)
+    target = plan_target(output, read, overwrite=overwrite, dry_run=dry_run)
     found = open_all(
         as_list(inputs),
         axes=settings.axes,
@@ -126,15 +126,13 @@ def plan(
     draft = Draft(sources, resolved, epochs)
     chosen = None
     if settings.sections:
-        chosen = choose(
-            draft,
-            settings,
-            base=_base(config),
-            carried=carried,
-            workers=n_workers,
-            progress=progress,
-            on_filter=_filter_map(filter_map, draft, settings, overwrite=overwrite),
-        )
+        work = Work(sources, settings, _base(config), n_workers, progress)
+        read += [*(source.uri for source in sources), *work.check_early()]
+        files = [] if filter_map is None else _map_files(Path(filter_map), sources, overwrite=overwrite)
+        refuse_read([*files, *([] if target is None else files_of(target))], read)
+        if filter_map is not None:
+            work = replace(work, on_filter=_filter_map(Path(filter_map), draft, settings, overwrite=overwrite))
+        chosen = choose(draft, work, carried)
     if target is not None and not dry_run:
         base = target.parent if root is None else Path(root)
         reading = {"axes": settings.axes, "z_as_samples": z_as_samples}
@@ -149,21 +147,21 @@ def plan(
     return draft.result(None if dry_run else target, skipped, chosen)
 
 
-def _filter_map(
-    path: PathLike | None, draft: Draft, settings: PlanConfig, *, overwrite: bool
-) -> Callable[[SpecTable, FilterValues, str], None] | None:
-    """Return what writes the values of the filter; what cannot be written is refused before any are computed."""
-    config = settings.filter
-    if path is None or config is None:
-        return None
-    from patchplan.pictures.filter_map import map_files, write_filter_map
+def _map_files(path: Path, sources: Sequence[ImageSource], *, overwrite: bool) -> list[Path]:
+    """Return the files of a filter map; what cannot be written is refused before any value is computed."""
+    from patchplan.pictures.filter_map import map_files
 
-    target = Path(path)
-    map_files(target, draft.sources, overwrite=overwrite)
+    return [file for pair in map_files(path, sources, overwrite=overwrite) for file in pair]
+
+
+def _filter_map(path: Path, draft: Draft, settings: PlanConfig, *, overwrite: bool) -> OnFilter:
+    """Return what writes the values of the filter."""
+    from patchplan.pictures.filter_map import write_filter_map
 
     def write(specs: SpecTable, found: FilterValues, what: str) -> None:
+        assert settings.filter is not None  # noqa: S101 - it is what found them
         step = draft.resolved.patch_size if what == "cells" else draft.resolved.stride
-        write_filter_map(target, specs, found, config, draft.sources, step, what=what, overwrite=overwrite)
+        write_filter_map(path, specs, found, settings.filter, draft.sources, step, what=what, overwrite=overwrite)
 
     return write
 
@@ -180,25 +178,6 @@ def _dumped(section: BaseModel, base: Path, to: Path) -> dict[str, Any]:
     return plain
 
 
-def _check_output(output: PathLike | None, read: Sequence[PathLike], *, overwrite: bool, dry_run: bool) -> Path | None:
-    """Decide early where the plan goes, so that nothing long runs for nothing."""
-    if output is None:
-        if dry_run:
-            return None
-        raise OutputError("no output given: name a plan with -o PLAN (.parquet, .csv or .json), or use --dry-run")
-    path = Path(output)
-    check_suffix(path)
-    if is_header(path):
-        raise OutputError(f"{path}: is a name for the header of a CSV plan; give another one")
-    if dry_run:
-        return path
-    for file in files_of(path):
-        check_free(file, overwrite=overwrite)
-        if file.exists() and any(Path(one).exists() and file.samefile(one) for one in read):
-            raise OutputError(f"{file}: is read for this plan; give the plan another name")
-    return path
-
-
 def _strategy(
     config: PathLike | Mapping[str, Any] | None, axes: str | None, patching: Mapping[str, Any]
 ) -> tuple[PlanConfig, PatchingConfig, Given | None]:
@@ -209,12 +188,13 @@ def _strategy(
         values = dict(config or {})
         text = ConfigText(values if is_whole(values) else {"patching": values})
     settings = text.overridden(axes, patching).check()
-    if settings.split is not None and settings.split.seed is None:
-        drawn = settings.split.model_copy(update={"seed": secrets.randbits(32)})
-        settings = settings.model_copy(update={"split": drawn})
     strategy = settings.patching
     if isinstance(strategy, SeededConfig) and strategy.seed is None:
         strategy = strategy.model_copy(update={"seed": secrets.randbits(32)})
+    if settings.split is not None and settings.split.seed is None:  # it follows from that of the strategy
+        seed = strategy.seed if isinstance(strategy, SeededConfig) else None
+        seed = secrets.randbits(32) if seed is None else child_seed(seed, "split")
+        settings = settings.model_copy(update={"split": settings.split.model_copy(update={"seed": seed})})
     if isinstance(strategy, FixedConfig) and strategy.table is not None:
         from_file = isinstance(config, str | os.PathLike) and patching.get("table") is None
         table = (Path(text.source).parent if from_file else Path()) / strategy.table

@@ -70,10 +70,12 @@ def write(console: "Console", table: "Table", lines: Sequence[str]) -> None:
 
 
 def _summary(result: "PlanResult") -> list[str]:
+    n_folds = len((result.splits or {}).get("folds", ()))
+    folds = f", {n_folds} folds together" if n_folds > 1 else ""
     epochs = f" x {result.epochs} epochs = {result.n_rows:,} rows" if result.epochs else ""
     lines = [
         f"{result.strategy}: {count(result.n_patches, 'patch', 'patches')} in "
-        f"{count(len(result.images), 'image', 'images')}{epochs}{_sizes(result.resolved)}"
+        f"{count(len(result.images), 'image', 'images')}{folds}{epochs}{_sizes(result.resolved)}"
     ]
     if result.seed is not None:
         lines.append(f"seed {result.seed}")

@@ -43,3 +43,14 @@ def epoch_seed(seed: int | None, epoch: int) -> Seed:
     So an epoch does not depend on how many there are.
     """
     return np.random.SeedSequence(seed, spawn_key=(epoch,)) if epoch else seed
+
+
+def child_seed(seed: int, name: str) -> int:
+    """Return a seed of 32 bits that follows from another, for something that draws beside it.
+
+    Examples
+    --------
+    >>> child_seed(42, "split")
+    1373372924
+    """
+    return int(np.random.SeedSequence(seed, spawn_key=tuple(name.encode())).generate_state(1)[0])

@@ -104,8 +104,12 @@ class Leak(Frozen):
 
 
 class Splits(Frozen):
-    """What splits read and what they share; `names` are in order, `context` is pixels per side, (Z)YX."""
+    """What splits read and what they share; `names` are in order, `context` is pixels per side, (Z)YX.
 
+    Where there are folds, a patch counts once in each, and so do its pixels.
+    """
+
+    n_folds: int | None = None
     names: tuple[str, ...]
     context: tuple[int, ...]
     per_split: dict[str, SplitSize]

@@ -34,11 +34,12 @@ def cost_lines(cost: TotalCost) -> Iterator[str]:
 
 def split_lines(splits: Splits) -> Iterator[str]:
     """Yield what each split reads, and what pairs of them share."""
+    folds = "" if splits.n_folds is None else f" (of {splits.n_folds} folds together)"
     for name, found in splits.per_split.items():
-        yield f"split {name}: {found.n_patches:,} patches, {found.pixels:,} pixels"
+        yield f"split {name}: {found.n_patches:,} patches, {found.pixels:,} pixels{folds}"
     context = f", context of {' x '.join(map(str, splits.context))} pixels counted in" if any(splits.context) else ""
     if not splits.leaks:
-        yield f"no pixel is in two splits{context}"
+        yield f"no pixel is in two splits{'' if splits.n_folds is None else ' of a fold'}{context}"
     for leak in splits.leaks:
         fold = "" if leak.fold is None else f" of fold {leak.fold}"
         where = f", first {leak.boxes[0]}" if leak.boxes else ""

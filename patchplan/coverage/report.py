@@ -55,7 +55,10 @@ def inspect_plan(
         return result if cache is None else _with_cost(result, rows, grid.read, cache, progress)
     rows = PlanRows(plan, progress)
     found = survey(rows, most)
-    tiles = plan.header.tiles
+    folds = "fold" in plan.schema.names
+    if folds:
+        findings = [*findings, "visits and pixels are of all folds together, so kept parts are not judged"]
+    tiles = plan.header.tiles and not folds
     n_pixels = sum(shape[0] * prod(shape[2:]) for shape in plan.data_shapes)
     counted = counting(progress, "pixels", n_pixels * (2 if tiles else 1))
     read = count_rows(rows, most, kept=False, counted=counted)

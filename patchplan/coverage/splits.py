@@ -61,6 +61,7 @@ def plan_splits(
     for (_, number), n in read.pixels.items():
         pixels[number] += n
     return Splits(
+        n_folds=len({fold for fold, _ in read.pixels}) if labelled.has_folds else None,
         names=tuple(names),
         context=tuple(context),
         per_split={

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from patchplan.core.axes import spatial_axes
 from patchplan.core.scaled import scaled_axes
 from patchplan.errors import ConfigError, ImageError, ShapeError
 from patchplan.images.boundary import naming
@@ -179,7 +180,7 @@ def _with_axes(source: ImageSource, path: Path) -> ImageSource:
     """Open a companion with the axes that it names, else with the image's, with or without channels."""
     z_as_samples = source.ndim == 2 and "Z" in source.axes
     refused: ImageError | None = None
-    for axes in dict.fromkeys((None, source.axes, source.axes.replace("C", ""))):
+    for axes in dict.fromkeys((None, source.axes, source.axes.replace("C", ""), spatial_axes(source.ndim))):
         try:
             return open_image(path, axes=axes, z_as_samples=z_as_samples, ndim=source.ndim)
         except ImageError as error:

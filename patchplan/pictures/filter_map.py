@@ -23,6 +23,8 @@ from patchplan.stitching.canvases.units import ome_symbol
 from patchplan.stitching.naming import output_names
 
 SUFFIXES = (".tif", ".tiff")
+OTHER_SUFFIXES = (".npy", ".png", ".jpg", ".jpeg", ".zarr", ".json", ".csv", ".parquet")
+"""Of files that somebody may expect, and that are no names for a folder."""
 
 
 def map_files(path: Path, sources: Sequence[ImageSource], *, overwrite: bool) -> list[tuple[Path, Path]]:
@@ -39,6 +41,8 @@ def map_files(path: Path, sources: Sequence[ImageSource], *, overwrite: bool) ->
         if len(sources) > 1:
             raise ConfigError(f"--filter-map: found {path} for {len(sources)} images; allowed: a folder, or one image")
         files = [(path, path.with_suffix(".png"))]
+    elif path.suffix.lower() in OTHER_SUFFIXES:
+        raise ConfigError(f"--filter-map: found {path}; allowed: a name that ends in .tif, or that of a folder")
     else:
         files = [(path / f"{name}.tif", path / f"{name}.png") for name in _names(path, sources)]
     for file in [one for pair in files for one in pair]:

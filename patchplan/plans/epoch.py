@@ -12,7 +12,7 @@ from patchplan.core.amounts import whole_number
 from patchplan.core.offsets import check_range
 from patchplan.core.specs import IntArray, SpecTable
 from patchplan.errors import PlanError
-from patchplan.plans.tables.columns import split_rows, to_specs
+from patchplan.plans.tables.columns import regrouped, split_rows, to_specs
 
 if TYPE_CHECKING:
     from patchplan.plans.plan import Plan
@@ -70,7 +70,7 @@ class EpochRows:
         twice = ordered[1:][ordered[1:] == ordered[:-1]]
         if len(twice):
             several = self.fold is None and "fold" in self.plan.schema.names
-            advice = "; it has folds: choose one with --fold" if several else ""
+            advice = "; it has folds: choose one with --fold, or take one as a plan of its own" if several else ""
             raise PlanError(f"{self.plan.path}: index {twice[0]} occurs more than once in epoch {self.epoch}{advice}")
         return found
 
@@ -106,20 +106,8 @@ class EpochRows:
         pa.default_memory_pool().release_unused()
 
     def tables(self, size: int = PIECE_ROWS, start: int = 0, stop: int | None = None) -> Iterator[pa.Table]:
-        """Yield the rows at positions [start, stop) as flat columns, in pieces of exactly `size`, but for the last."""
-        held: list[pa.Table] = []
-        n_held = 0
-        for table in self._tables(size, *check_range(start, stop, self.n)):
-            begin = 0
-            while n_held + len(table) - begin >= size:
-                end = begin + size - n_held
-                yield pa.concat_tables([*held, table.slice(begin, end - begin)])
-                held, n_held, begin = [], 0, end
-            if begin < len(table):
-                held.append(table.slice(begin))
-                n_held += len(table) - begin
-        if held:
-            yield pa.concat_tables(held)
+        """Return the rows at positions [start, stop) as flat columns, in pieces of exactly `size`, but for the last."""
+        return regrouped(self._tables(size, *check_range(start, stop, self.n)), size)
 
     def _tables(self, size: int, start: int, stop: int) -> Iterator[pa.Table]:
         """Yield rows in pieces as they come."""

@@ -13,3 +13,6 @@ SUBSET_OF = "subset_of"
 
 DRAWN_ANEW = ("random", "stratified")
 """Strategies that give other patches in each epoch."""
+
+ObjectType = Literal["tile", "annotation"]
+"""What patches become in QuPath: tiles are drawn fast, annotations can be edited."""

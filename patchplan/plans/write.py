@@ -1,5 +1,6 @@
 """Writing a plan: rows streamed from a strategy into a file."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,14 +8,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from patchplan.errors import PlanError
+from patchplan.errors import OutputError, PlanError
+from patchplan.images.paths import is_zarr_folder
 from patchplan.plans.header import Header
 from patchplan.plans.parts import Parts, Patches
 from patchplan.plans.plan import BATCH_ROWS
 from patchplan.plans.tables import csv, json, parquet
 from patchplan.plans.tables.columns import EXTRA_TYPES, split_rows, table_schema, to_batch
 from patchplan.plans.tables.rows import check_suffix
-from patchplan.publish import published
+from patchplan.publish import check_free, published
 
 MAX_ROWS = {".parquet": 10**11, ".csv": 10**9, ".json": json.MAX_ROWS}
 """More rows than these fill a disk rather than a plan: a small broken file may claim any size."""
@@ -54,7 +56,14 @@ def write_plan(
     """
     extra = [name for name in EXTRA_TYPES if name in columns or (name == "epoch" and header.epochs is not None)]
     schema = table_schema(header.ndim, tiles=header.tiles, extra=extra)
-    batches = _batches(header, passes, extra, progress) if header.rows else iter(())
+    rows = _batches(header, passes, extra, progress) if header.rows else ()
+    write_rows(path, header, schema, rows, overwrite=overwrite)
+
+
+def write_rows(
+    path: Path, header: Header, schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, overwrite: bool = False
+) -> None:
+    """Write a plan whose rows are there as flat columns; OutputError and PlanError as from `write_plan`."""
     suffix = check_suffix(path)
     if header.rows and header.n_rows > MAX_ROWS[suffix]:
         raise PlanError(
@@ -64,6 +73,39 @@ def write_plan(
     with published(files_of(path), overwrite=overwrite) as partials:
         write: Any = {".parquet": parquet.write, ".csv": csv.write, ".json": json.write}[suffix]
         write(*partials, header, schema, batches)
+
+
+def plan_target(
+    output: str | os.PathLike[str] | None,
+    read: Sequence[str | os.PathLike[str]],
+    *,
+    overwrite: bool,
+    dry_run: bool,
+) -> Path | None:
+    """Decide early where a plan goes, so that nothing long runs for nothing; `read` is what it is made from."""
+    if output is None:
+        if dry_run:
+            return None
+        raise OutputError("no output given: name a plan with -o PLAN (.parquet, .csv or .json), or use --dry-run")
+    path = Path(output)
+    check_suffix(path)
+    if csv.is_header(path):
+        raise OutputError(f"{path}: is a name for the header of a CSV plan; give another one")
+    if dry_run:
+        return path
+    for file in files_of(path):
+        check_free(file, overwrite=overwrite)
+    refuse_read(files_of(path), read)
+    return path
+
+
+def refuse_read(files: Iterable[Path], read: Iterable[str | os.PathLike[str]]) -> None:
+    """Raise OutputError if a file that is to be written is one of those that are read, or in a store of them."""
+    there = {path.resolve() for path in map(Path, read) if path.exists()}
+    for file in files:
+        place = file.resolve()
+        if place in there or not there.isdisjoint(folder for folder in place.parents if is_zarr_folder(folder)):
+            raise OutputError(f"{file}: is read for this plan; give what is written another name")
 
 
 def files_of(path: Path) -> list[Path]:

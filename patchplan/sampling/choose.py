@@ -1,43 +1,25 @@
 """From a strategy and the sections of a config to the rows that are planned."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from patchplan.errors import ConfigError
 from patchplan.plans.config import PlanConfig
 from patchplan.plans.draft import Chosen, Draft
-from patchplan.sampling.work import OnFilter, Progress, Work
+from patchplan.sampling.work import Work
 
 
-def choose(
-    draft: Draft,
-    config: PlanConfig,
-    *,
-    base: Path,
-    carried: Mapping[str, Any],
-    workers: int,
-    progress: Progress | None,
-    on_filter: OnFilter | None = None,
-) -> Chosen:
+def choose(draft: Draft, work: Work, carried: Mapping[str, Any]) -> Chosen:
     """Return what regions, filter, split and weights make of a strategy's patches.
 
     Parameters
     ----------
     draft : Draft
         The strategy over its images. It is changed, where it is stratified.
-    config : PlanConfig
-        With at least one of these sections, seeds drawn.
-    base : Path
-        Folder that paths in the sections start from.
+    work : Work
+        At least one section over the same images, seeds drawn.
     carried : mapping of str to columns
         Of the table that the patches come from, if they do.
-    workers : int
-        Threads; the rows do not depend on them.
-    progress : callable, optional
-        Called with what is counted, how many are done, and how many there are.
-    on_filter : callable, optional
-        Called with what a filter looked at, and what it found.
 
     Raises
     ------
@@ -46,8 +28,6 @@ def choose(
     ImageError
         If an image, or a mask, label image or map beside it, cannot be read or does not fit.
     """
-    check(config, carried)
-    work = Work(draft.sources, config, base, workers, progress, on_filter=on_filter)
     if draft.config.name == "stratified":
         from patchplan.sampling.drawn import choose_stratified
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from patchplan.patching.random import RandomConfig
 from patchplan.patching.stratified import StratifiedPatching
 from patchplan.plans.draft import Chosen, Draft
 from patchplan.plans.parts import SPLITS, Part, Parts
+from patchplan.plans.tables.columns import split_rows as pieces_of
 from patchplan.sampling.filters.stratified import apply_to_stratified, region_specs
-from patchplan.sampling.listed import taken
+from patchplan.sampling.listed import PIECE
 from patchplan.sampling.regions import in_regions, mark_regions
 from patchplan.sampling.splits import split_stratified, split_stratified_images
 from patchplan.sampling.told import splits_told
@@ -62,8 +64,9 @@ class Course:
         """Return the number of patches of each image in the first epoch; drawn, where an index may give any image."""
         drawn = self.draw(0)
         if by_chance or self.rows is not None:
-            rows = np.arange(drawn.n_patches) if self.rows is None else self.rows
-            counts = np.bincount(taken(drawn, rows).data_idx, minlength=n_images)
+            part, counts = Part(drawn, self.rows), np.zeros(n_images, np.int64)
+            for start, stop in pieces_of(0, len(part), PIECE):
+                counts += np.bincount(part.specs(start, stop).data_idx, minlength=n_images)
         else:
             counts = np.array([len(drawn.get_patch_indices(data_idx)) for data_idx in range(n_images)])
         return sum((np.bincount(one.patching.specs.data_idx, minlength=n_images) for one in self.aside), counts)
@@ -78,10 +81,13 @@ def choose_random(draft: Draft, work: Work) -> Chosen:
         If nothing can be drawn, or a split cannot be made.
     """
     draw = _in_regions(_random(draft, work), work, draft.patching.n_patches)
-    images, config = work.by_image(), work.config.split
-    if images is None or config is None:
+    config = work.config.split
+    if config is None:
         return _chosen(draft, work, [Course(draw)])
     first = draw(0).get_patch_specs()
+    images = work.by_image(np.bincount(first.data_idx, minlength=len(work.sources)) > 0)
+    if images is None:  # refused before
+        return _chosen(draft, work, [Course(draw)])
     of_row = images[:, first.data_idx]
     courses = [Course(draw, np.flatnonzero(labels == 0), _aside(first, labels)) for labels in of_row]
     return _chosen(draft, work, courses)
@@ -110,7 +116,10 @@ def choose_stratified(draft: Draft, work: Work) -> Chosen:
     if work.config.split is None:
         return _chosen(draft, work, [whole])
     eligible, n = _eligible(patching, work, background), whole.counts()[SPLITS[0]]
-    images = work.by_image()
+    cells = [patching.get_cells(data_idx)[1].ravel() for data_idx in range(len(work.sources))]
+    may_be = np.concatenate(cells) if eligible is None else np.concatenate(cells) & eligible
+    ends = np.cumsum([0, *map(len, cells)])
+    images = work.by_image(np.array([may_be[a:b].any() for a, b in pairwise(ends)]))
     found = (
         split_stratified(patching, work.config.split.of(n), eligible)
         if images is None
@@ -120,7 +129,9 @@ def choose_stratified(draft: Draft, work: Work) -> Chosen:
         Course(_anew(draft, work, fold.training), aside=[*_cells(fold.validation, 1), *_cells(fold.test, 2)])
         for fold in found.folds
     ]
-    return _chosen(draft, work, courses, [n - sum(course.counts().values()) for course in courses])
+    # the edges of images set aside, which are not in whole cells, would not be lost to training
+    lost = [n - sum(course.counts().values()) for course in courses] if images is None else []
+    return _chosen(draft, work, courses, lost)
 
 
 def _chosen(draft: Draft, work: Work, courses: Sequence[Course], lost: Sequence[int] = ()) -> Chosen:

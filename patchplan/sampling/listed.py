@@ -23,6 +23,9 @@ from patchplan.sampling.work import Work
 PIECE = 1 << 18
 """Rows that are looked at together."""
 
+MAX_ROWS = 1 << 27
+"""Patches that are chosen among, some 50 bytes each; of more, regions take those that matter."""
+
 
 def choose_listed(draft: Draft, work: Work, carried: Mapping[str, Any]) -> Chosen:
     """Return what is left of a strategy's patches, under their own indices.
@@ -36,9 +39,13 @@ def choose_listed(draft: Draft, work: Work, carried: Mapping[str, Any]) -> Chose
     """
     redrawn = isinstance(draft.config, FixedRandomConfig) and bool(work.config.regions or work.config.weights)
     patches: Patches = _drawn_once(draft, work) if redrawn else draft.patching
-    rows = np.arange(patches.n_patches)
-    if work.regions is not None and not redrawn:
-        rows = _in_regions(patches, work)
+    if patches.n_patches > MAX_ROWS and work.regions is None:
+        raise ConfigError(
+            f"{' and '.join(work.config.sections)}: {patches.n_patches:,} patches are too many to choose among; "
+            f"allowed are {MAX_ROWS:,}, or take some by regions"
+        )
+    in_regions = work.regions is not None and not redrawn
+    rows = _in_regions(patches, work) if in_regions else np.arange(patches.n_patches)
     if work.config.filter is not None:
         rows = rows[~work.measured(taken(patches, rows)).background]
     specs = taken(patches, rows)
@@ -115,7 +122,7 @@ def _in_regions(patches: Patches, work: Work) -> IntArray:
 
 def _labels(specs: SpecTable, draft: Draft, work: Work) -> tuple[NDArray[np.int8], tuple[int, ...]]:
     """Return the split of each row by fold, and how many each fold leaves out."""
-    images = work.by_image()
+    images = work.by_image(_by_image(specs.data_idx, work) > 0)
     if images is not None:
         return images[:, specs.data_idx], (0,) * len(images)
     assert work.config.split is not None  # noqa: S101 - the caller looked

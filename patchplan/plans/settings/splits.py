@@ -75,7 +75,7 @@ class SplitConfig(BaseModel):
         ge=2,
         le=MAX_FOLDS,
         strict=True,
-        description="Instead of validation: each patch is for validation in one of so many folds.",
+        description="Instead of validation: so many folds, each of which sets other patches aside for it.",
     )
     by: Literal["block", "image", "group"] = Field(
         default="block", description="What stays together: blocks of cells, whole images, or groups of images."

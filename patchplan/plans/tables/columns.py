@@ -1,6 +1,6 @@
 """Between spec tables and the flat columns of a file: `coords` (n, ndim) is `coords_y`, `coords_x`, ..."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,13 +9,22 @@ import pyarrow.compute as pc
 
 from patchplan.core.axes import spatial_axes
 from patchplan.core.checks import check_inside, check_values
-from patchplan.core.shapes import Shape
+from patchplan.core.shapes import MAX_SIZE, Shape
 from patchplan.core.specs import AXIS_FIELDS, PATCH_FIELDS, TILE_FIELDS, IntArray, SpecTable
 from patchplan.errors import PlanError, ShapeError
 from patchplan.images.boundary import one_line
 
-EXTRA_TYPES = {"split": pa.string(), "fold": pa.int64(), "epoch": pa.int64(), "weight": pa.float64()}
+EXTRA_TYPES = {
+    "split": pa.string(),
+    "fold": pa.int64(),
+    "epoch": pa.int64(),
+    "weight": pa.float64(),
+    "source_index": pa.int64(),
+}
 """Columns that only some plans have, after the specs."""
+
+COUNTED = ("index", "fold", "epoch", "source_index")
+"""Columns of numbers from 0."""
 
 CARRIED = ("index", *EXTRA_TYPES)
 """Columns that say more of a patch than where it is."""
@@ -106,7 +115,7 @@ def check_filled(table: pa.Table, source: str) -> pa.Table:
     for name in table.schema.names:
         if table.column(name).null_count:
             raise PlanError(f"{source}: column {name} has {table.column(name).null_count} empty (or NaN) fields")
-        if name in ("index", "fold", "epoch") and len(table) and (lowest := pc.min(table.column(name)).as_py()) < 0:
+        if name in COUNTED and len(table) and (lowest := pc.min(table.column(name)).as_py()) < 0:
             raise PlanError(f"{source}: column {name} has {lowest}; allowed are 0 and more")
     return table
 
@@ -123,3 +132,27 @@ def split_rows(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
     """Cut [start, stop) into pieces of `size`."""
     for begin in range(start, stop, size):
         yield begin, min(begin + size, stop)
+
+
+def regrouped(tables: Iterable[pa.Table], size: int, every: int = MAX_SIZE) -> Iterator[pa.Table]:
+    """Yield the rows of tables in pieces of exactly `size`, but for the last of all and of each `every` rows.
+
+    Examples
+    --------
+    >>> tables = [pa.table({"index": range(n)}) for n in (1, 4, 2)]
+    >>> [len(piece) for piece in regrouped(tables, 3)], [len(piece) for piece in regrouped(tables, 3, every=4)]
+    ([3, 3, 1], [3, 1, 3])
+    """
+    held: list[pa.Table] = []
+    n_held, done = 0, 0
+    for table in tables:
+        begin = 0
+        while n_held + len(table) - begin >= (wanted := min(size, every - done % every)):
+            end = begin + wanted - n_held
+            yield pa.concat_tables([*held, table.slice(begin, end - begin)])
+            held, n_held, begin, done = [], 0, end, done + wanted
+        if begin < len(table):
+            held.append(table.slice(begin))
+            n_held += len(table) - begin
+    if held:
+        yield pa.concat_tables(held)

@@ -62,6 +62,9 @@ def _boxes(sources: Sequence[ImageSource], given: Boxes | dict[str, Boxes]) -> l
     unknown = [name for name in given if name not in names]
     if unknown:
         raise ConfigError(f"regions.boxes: there is no image {unknown[0]!r}; allowed: {', '.join(names[:5])}")
+    double = [name for name in given if names.count(name) > 1]
+    if double:
+        raise ConfigError(f"regions.boxes: several images are called {double[0]!r}; give boxes for all, or a mask each")
     missing = [name for name in names if name not in given]
     if missing:
         raise ConfigError(f"regions.boxes: image {missing[0]!r} has none; give boxes for it, or leave the image out")
