@@ -7,7 +7,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from patchplan.api import Stitcher, extract, finish, inspect, inspect_images, plan, read_patches, stitch, verify
+    from patchplan.api import (
+        Stitcher,
+        convert,
+        export,
+        extract,
+        finish,
+        inspect,
+        inspect_images,
+        merge,
+        plan,
+        read_patches,
+        stitch,
+        subset,
+        verify,
+    )
     from patchplan.core.specs import PatchSpecs, SpecTable, TileSpecs, is_tile_specs
     from patchplan.errors import PatchplanError
     from patchplan.images import ImageSource, open_image, open_images
@@ -41,32 +55,40 @@ __all__ = [
     "TileSpecs",
     "TiledPatching",
     "WholeSamplePatching",
+    "convert",
     "create_patching",
     "create_val_split",
+    "export",
     "extract",
     "finish",
     "inspect",
     "inspect_images",
     "is_tile_specs",
+    "merge",
     "open_image",
     "open_images",
     "open_plan",
     "plan",
     "read_patches",
     "stitch",
+    "subset",
     "verify",
 ]
 
 _HOMES = {
     "patchplan.api": (
         "Stitcher",
+        "convert",
+        "export",
         "extract",
         "finish",
         "inspect",
         "inspect_images",
+        "merge",
         "plan",
         "read_patches",
         "stitch",
+        "subset",
         "verify",
     ),
     "patchplan.core.specs": ("PatchSpecs", "SpecTable", "TileSpecs", "is_tile_specs"),

@@ -23,6 +23,7 @@ FLOORS = {
     "stitching": 3,
     "pictures": 4,
     "torch": 4,
+    "napari": 4,
     "api": 5,
     "cli": 6,
     "demo": 7,
@@ -39,6 +40,7 @@ ROOMS = {
     "yaml": {"plans"},
     "matplotlib": {"pictures"},
     "torch": {"torch"},
+    "napari": {"napari"},
 }
 
 

@@ -16,7 +16,7 @@ import patchplan
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-TORCH = find_spec("torch") is not None
+EXTRAS = {name: find_spec(name) is not None for name in ("torch", "careamics")}
 SETUP = [code for language, code in BLOCKS if language == "sh" and "-m venv" in code]
 
 
@@ -82,7 +82,7 @@ def test_all_other_blocks_run_in_order(folder, stubs):
             assert yaml.safe_load(code)
             (folder / code.splitlines()[0].removeprefix("# ")).write_text(code)
             continue
-        if "torch" in code and language == "python" and not TORCH:
+        if language == "python" and any(name in code and not found for name, found in EXTRAS.items()):
             continue
         command = {"sh": ["bash", "-euc", code], "python": [sys.executable, "-c", code]}[language]
         run = subprocess.run(

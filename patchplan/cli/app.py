@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from patchplan.cli import demo, extract, inspect, plan, schema, stitch, verify
+from patchplan.cli import convert, demo, export, extract, inspect, merge, plan, schema, stitch, subset, verify
 from patchplan.cli.boundary import BAD_INPUT
 
 app = typer.Typer(
@@ -24,6 +24,10 @@ app.command("inspect", epilog=inspect.EXAMPLE)(inspect.inspect)
 app.command("extract", epilog=extract.EXAMPLE)(extract.extract)
 app.command("stitch", epilog=stitch.EXAMPLE)(stitch.stitch)
 app.command("verify", epilog=verify.EXAMPLE)(verify.verify)
+app.command("export", epilog=export.EXAMPLE)(export.export)
+app.command("convert", epilog=convert.EXAMPLE)(convert.convert)
+app.command("subset", epilog=subset.EXAMPLE)(subset.subset)
+app.command("merge", epilog=merge.EXAMPLE)(merge.merge)
 app.command("schema", epilog=schema.EXAMPLE)(schema.schema)
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 

@@ -27,6 +27,7 @@ from patchplan.coverage.survey import Survey, survey
 from patchplan.coverage.tables import count_rows
 from patchplan.coverage.visits import Histogram, add, summarise
 from patchplan.plans.plan import Plan
+from patchplan.plans.words import SUBSET_OF
 
 MAX_BOXES = 20
 
@@ -97,7 +98,7 @@ def _result(
     found: Survey,
     findings: Sequence[str],
 ) -> InspectResult:
-    images, chosen = [], bool(plan.header.sections)
+    images, chosen = [], bool(plan.header.sections) or SUBSET_OF in plan.header.config
     for data_idx, counts in enumerate(read):
         misplaced = found.misplaced[data_idx], found.misplaced_pixels[data_idx]
         partition = None if kept is None else _partition(kept[data_idx], *misplaced, chosen=chosen)

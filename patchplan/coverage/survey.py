@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from patchplan.core.specs import IntArray, SpecTable
 from patchplan.coverage.images import PlacedSpan
 from patchplan.coverage.rows import KEYS, Piece, PlanRows
+from patchplan.plans.header import Header
+from patchplan.plans.words import SUBSET_OF
 
 MAX_NAMED = 5
 """Numbers named in one finding."""
@@ -73,8 +75,13 @@ def _count_findings(rows: PlanRows, counts: Sequence[int], claimed: Sequence[set
         if count != expected and not by_chance:
             yield f"{name}: {count:,} rows, but the header says {expected:,}"
         wrong = sorted(totals - {count // (header.epochs or 1)})
-        if wrong and "fold" not in rows.plan.schema.names:
+        if wrong and "fold" not in rows.plan.schema.names and SUBSET_OF not in header.config:
             yield f"{name}: {count:,} tiles, but column total_tiles says {', '.join(map(str, wrong[:MAX_NAMED]))}"
+
+
+def _is_part(header: Header) -> bool:
+    """Tell whether some patches of a strategy or of a plan were chosen."""
+    return bool(header.sections) or SUBSET_OF in header.config
 
 
 class _Numbers:
@@ -118,7 +125,7 @@ class _Numbers:
             yield f"index: {len(duplicates):,} there more than once: {_named(duplicates.tolist())}"
         fixed = header.config["patching"]["name"] == "fixed"
         gaps.close(self._last, 0 if fixed else header.n_patches)
-        if gaps.n and not header.sections:  # what is left of a grid keeps its numbers
+        if gaps.n and not _is_part(header):  # what is left keeps its numbers
             yield f"index: {gaps.n:,} missing: {_named(gaps.first, gaps.n)}"
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from patchplan.core.cells import BoolArray
 from patchplan.core.specs import IntArray, SpecTable
+from patchplan.errors import ConfigError
 from patchplan.patching.fixed import FixedPatching
 from patchplan.patching.protocol import Patching
 from patchplan.patching.random import RandomConfig
@@ -125,6 +126,8 @@ def choose_stratified(draft: Draft, work: Work) -> Chosen:
         if images is None
         else split_stratified_images(patching, images, eligible)
     )
+    for fold in found.folds:
+        _check_trains(fold.training, work)
     courses = [
         Course(_anew(draft, work, fold.training), aside=[*_cells(fold.validation, 1), *_cells(fold.test, 2)])
         for fold in found.folds
@@ -181,6 +184,18 @@ def _anew(draft: Draft, work: Work, patching: StratifiedPatching) -> Draw:
         return reseeded if test is None else in_regions(reseeded, test)
 
     return draw
+
+
+def _check_trains(training: StratifiedPatching, work: Work) -> None:
+    """Raise ConfigError if nothing is left for training in the regions."""
+    if work.regions is None:
+        return
+    try:
+        in_regions(training, work.regions)
+    except ConfigError:
+        raise ConfigError(
+            "split: no patch is left for training in the regions; set fewer aside, or use a smaller context or block"
+        ) from None
 
 
 def _background(patching: StratifiedPatching, work: Work) -> BoolArray:

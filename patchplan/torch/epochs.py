@@ -31,9 +31,9 @@ def epoch_of(plan: Plan, number: int, split: str | None) -> Epoch:
     PlanError
         If they are neither written nor can be drawn.
     """
-    if split in SPLITS[1:]:  # validation and test patches are the same in every epoch
-        return Epoch(0, drawn=False)
     header = plan.header
+    if split in SPLITS[1:] and header.splits is not None:  # set aside by `plan`: the same in every epoch
+        return Epoch(0, drawn=False)
     written = header.epochs or 1
     patching = header.config["patching"]
     if patching["name"] not in DRAWN_ANEW:

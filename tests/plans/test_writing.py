@@ -176,7 +176,7 @@ def test_what_is_read_for_a_plan_is_not_replaced_by_it(tmp_path):
     table.write_text("data_idx,sample_idx,coords_y,coords_x,patch_size_y,patch_size_x\n0,0,0,0,8,8\n")
     before = files_of(tmp_path)
     for path, options in ((config, {"config": config}), (table, {"patching": {"name": "fixed", "table": str(table)}})):
-        with pytest.raises(OutputError, match=r"is read for this plan; give the plan another name"):
+        with pytest.raises(OutputError, match=r"is read for this plan; give what is written another name"):
             api.plan(tmp_path / "a.npy", path, overwrite=True, **options)
     with pytest.raises(OutputError, match=r"p\.csv\.json: is a name for the header of a CSV plan"):
         api.plan(tmp_path / "a.npy", tmp_path / "p.csv.json", config=MANY)

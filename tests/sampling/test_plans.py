@@ -336,3 +336,29 @@ def test_a_path_without_quotes_is_hinted_at(tmp_path):
     (tmp_path / "c.yaml").write_text("patching: {name: whole}\nfilter: {name: mask, masks: {stem}_m.tif}\n")
     with pytest.raises(ConfigError, match=r"no valid YAML: .*; write paths with {stem} or {name} in quotes"):
         patchplan.plan(make_images(tmp_path), config=tmp_path / "c.yaml", dry_run=True)
+
+
+@pytest.mark.parametrize("keep", ["inside", "touching", "covered"])
+def test_a_region_that_is_the_whole_image_changes_no_number(tmp_path, keep):
+    images = make_images(tmp_path, shape=(64, 64))
+    whole = {"boxes": [[0, 0, 64, 64]], "keep": keep}
+    plan = planned(tmp_path, images, DRAWN["stratified"], regions=whole)
+    assert plan.n_patches == planned(tmp_path, images, DRAWN["stratified"], name="q.parquet").n_patches
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_split_of_a_small_region_keeps_to_it(tmp_path, seed):
+    images = make_images(tmp_path, shape=(256, 256))
+    regions, patching = {"boxes": [[20, 20, 150, 170]], "keep": "inside"}, {**DRAWN["stratified"], "patch_size": 32}
+    plan = planned(tmp_path, images, patching, regions=regions, split={"validation": 1, "seed": seed, "block": 1})
+    coords = plan.specs().coords
+    assert (coords >= 20).all()
+    assert (coords + 32 <= (150, 170)).all()
+    assert not plan_splits(PlanRows(plan), (0, 0), 5).leaks
+
+
+def test_a_split_that_leaves_no_training_in_the_regions_is_refused(tmp_path):
+    images = make_images(tmp_path, shape=(256, 256))
+    regions, patching = {"boxes": [[20, 20, 70, 100]]}, {**DRAWN["stratified"], "patch_size": 32}
+    with pytest.raises(ConfigError, match="split: no patch is left for training in the regions; set fewer aside"):
+        planned(tmp_path, images, patching, regions=regions, split={"validation": 2, "seed": 0})

@@ -177,3 +177,20 @@ def test_without_torch_the_line_that_installs_it_is_said():
         pytest.raises(MissingExtraError, match=r"needs PyTorch; run: pip install 'patchplan\[torch\]'"),
     ):
         importlib.reload(patchplan.torch)
+
+
+def test_validation_rows_of_a_table_are_those_of_the_epoch_that_is_asked_for(tmp_path):
+    """A table made by hand may validate on other patches in each epoch; only what `plan` set aside stays."""
+    rows = ["index,data_idx,sample_idx,coords_y,coords_x,patch_size_y,patch_size_x,split,epoch"]
+    rows += [
+        f"{i},0,0,{8 * i},{epoch},8,8,{split},{epoch}"
+        for epoch in (0, 1)
+        for i, split in enumerate(("train", "validation"))
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    np.save(tmp_path / "a.npy", np.zeros((40, 40), np.uint8))
+    fixed = {"name": "fixed", "table": str(tmp_path / "t.csv")}
+    patchplan.plan(tmp_path / "a.npy", tmp_path / "p.parquet", patching=fixed)
+    for epoch in (0, 1):
+        dataset = PatchDataset(tmp_path / "p.parquet", split="validation", epoch=epoch)
+        assert dataset.specs(0)["coords"] == (8, epoch)

@@ -1,0 +1,1 @@
+"""Plans for viewers: which rectangles are drawn where, and GeoJSON of them."""
