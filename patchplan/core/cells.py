@@ -95,6 +95,16 @@ class CellGrid:
             counts += in_box
         return boxes.ravel(), counts.ravel()
 
+    def counts_in(self, boxes: NDArray[np.uint8]) -> FloatArray:
+        """Return how many coordinates sub-boxes of each region hold, of those whose bit is set; both are flat."""
+        lengths = [self._lengths(axis) for axis in range(len(self.shape))]
+        counts = np.zeros(self.shape)
+        for tails in product((0, 1), repeat=len(self.shape)):
+            in_box = reduce(np.multiply.outer, [length[tail] for length, tail in zip(lengths, tails, strict=True)])
+            chosen = boxes >> np.uint8(sum(tail << axis for axis, tail in enumerate(tails))) & 1
+            counts += in_box * chosen.reshape(self.shape)
+        return counts.ravel()
+
     def _lengths(self, axis: int) -> tuple[FloatArray, FloatArray]:
         """Return how many coordinates the head and the tail of each region of an axis have."""
         size, patch = self.size[axis], self.patch[axis]

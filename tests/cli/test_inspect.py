@@ -8,7 +8,18 @@ import pytest
 from tests.cli.running import TILED, npy, run
 from tests.plans.making import edit
 
-PLAN_KEYS = ["plan", "strategy", "epochs", "counted", "images", "total", "splits", "chosen", "planned_splits", "findings"]
+PLAN_KEYS = [
+    "plan",
+    "strategy",
+    "epochs",
+    "counted",
+    "images",
+    "total",
+    "splits",
+    "chosen",
+    "planned_splits",
+    "findings",
+]
 COVERAGE_KEYS = {"n_patches", "visits", "uncovered_fraction", "redundancy", "uncovered", "partition"}
 VISITS_KEYS = ["min", "max", "mean", "std", "histogram"]
 RANDOM = ("--strategy", "random", "--patch-size", "16", "--seed", "1")

@@ -13,7 +13,7 @@ from patchplan.patching.random import RandomPatching
 from patchplan.patching.stratified import StratifiedPatching
 from patchplan.sampling.regions.testing import RegionTest
 
-MAX_TRIES = 1 << 24
+MAX_TRIES = 1 << 21
 """Draws in a row of which none passes, before it is given up."""
 
 MIN_BATCH, MAX_BATCH = 64, 1 << 18
@@ -62,11 +62,11 @@ class Accepted:
         return coords[:n]
 
     def _next(self) -> IntArray:
-        """Return those of a batch that pass: at least one."""
-        tried = 0
+        """Return those of a batch that pass: at least one. The more have failed, the larger is the next batch."""
+        tried, batch = 0, self._batch
         while tried < MAX_TRIES:
-            coords, sure = self._draw(self._batch)
-            tried += len(coords)
+            coords, sure = self._draw(batch)
+            tried, batch = tried + len(coords), min(2 * batch, MAX_BATCH)
             passed = sure.copy()
             passed[~sure] = self._passes(coords[~sure])
             if passed.any():

@@ -19,6 +19,7 @@ from itertools import product
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from patchplan.core.cells import BoolArray
 from patchplan.core.shapes import Shape
@@ -59,15 +60,33 @@ class Coordinates:
 
     def reached(self, patch: Shape, shape: Shape) -> BoolArray:
         """Return in which cells of a grid of patches coordinates lie: a bool array of that shape."""
-        first, last = self.low // patch, (self.low + self.size - 1) // patch + 1
-        marks = np.zeros([n + 1 for n in shape], np.int64)
-        for corner in product((0, 1), repeat=len(shape)):
-            place = tuple((last if side else first)[:, axis] for axis, side in enumerate(corner))
-            np.add.at(marks, place, (-1) ** sum(corner))
-        for axis in range(len(shape)):
-            np.cumsum(marks, axis=axis, out=marks)
-        inside: BoolArray = marks[tuple(slice(n) for n in shape)] > 0
-        return inside
+        return _covered(self.low // patch, (self.low + self.size - 1) // patch + 1, shape)
+
+    def reached_boxes(self, patch: Shape, shape: Shape) -> NDArray[np.uint8]:
+        """Return in which sub-boxes of each cell coordinates lie: their bits, see `core.cells`; flat."""
+
+        def half(coords: IntArray) -> IntArray:  # the head of cell g is number 2 g, its tail 2 g + 1
+            found: IntArray = 2 * (coords // patch) + (coords % patch > 0)
+            return found
+
+        halves = _covered(half(self.low), half(self.low + self.size - 1) + 1, tuple(2 * n for n in shape))
+        bits = np.zeros(shape, np.uint8)
+        for tails in product((0, 1), repeat=len(shape)):
+            inside = halves[tuple(slice(tail, None, 2) for tail in tails)]
+            bits |= inside.view(np.uint8) << np.uint8(sum(tail << axis for axis, tail in enumerate(tails)))
+        return bits.ravel()
+
+
+def _covered(first: IntArray, last: IntArray, shape: Shape) -> BoolArray:
+    """Return which places of a grid lie in a box [first, last) of places, both (n, ndim)."""
+    marks = np.zeros([n + 1 for n in shape], np.int32)
+    for corner in product((0, 1), repeat=len(shape)):
+        place = tuple((last if side else first)[:, axis] for axis, side in enumerate(corner))
+        np.add.at(marks, place, (-1) ** sum(corner))
+    for axis in range(len(shape)):
+        np.cumsum(marks, axis=axis, out=marks)
+    inside: BoolArray = marks[tuple(slice(n) for n in shape)] > 0
+    return inside
 
 
 def find_coordinates(count: Count, needed: int, image: Shape, patch: Shape) -> Coordinates:

@@ -5,9 +5,10 @@ from math import ceil
 
 import numpy as np
 
-from patchplan.core.cells import BoolArray, CellGrid, FloatArray
-from patchplan.core.lottery import Lottery
+from patchplan.core.cells import CellGrid, FloatArray
+from patchplan.core.lottery import BoxBits, Lottery
 from patchplan.core.specs import IntArray
+from patchplan.errors import PlanError
 from patchplan.patching.stratified import StratifiedPatching
 from patchplan.sampling.regions.accepting import Accepted, Drawn, Passes, check_some, passing, stream_of
 from patchplan.sampling.regions.by_sample import BySample
@@ -52,12 +53,38 @@ class StratifiedInRegions(BySample):
         n = int(self._counts[number])
         if not n or not len(self._coordinates(number).low):
             return 0
-        grid, reached = self._reached(number)
-        rests = (_patches_in_cells(grid) - 1)[~reached].sum()
-        weights = _weights(self._lottery(number), n)
-        share = float(weights[reached.ravel()].sum() / weights.sum())
+        lottery = self._lottery(number)
+        boxes, weights = self._drawable(number)
+        reached = (weights > 0).reshape(lottery.grid.shape)
+        if not reached.any() or not self._any_passes(number, boxes, weights):
+            return 0
+        rests = (_patches_in_cells(lottery.grid) - 1)[~reached].sum()
+        expected = _weights(lottery, n)
+        share = float(expected[reached.ravel()].sum() / expected.sum())
         # Floats: what is a whole number but for rounding is not rounded up.
-        return max(int(share > 0), ceil(round((n - max(0.0, float(rests))) * share, 6)))
+        return max(1, ceil(round((n - max(0.0, float(rests))) * share, 6)))
+
+    def _drawable(self, number: int) -> tuple[BoxBits, FloatArray]:
+        """Return the sub-boxes of each cell in which patches may be drawn and pass, and how many indices it expects."""
+        lottery = self._lottery(number)
+        grid = lottery.grid
+        boxes = lottery.boxes & self._coordinates(number).reached_boxes(grid.patch, grid.shape)
+        before, after = grid.counts_in(lottery.boxes), grid.counts_in(boxes)
+        with np.errstate(invalid="ignore"):
+            left = np.where(after > 0, after / before, 0)
+        return boxes, _weights(lottery, int(self._counts[number])) * left
+
+    def _any_passes(self, number: int, boxes: BoxBits, weights: FloatArray) -> bool:
+        """Tell whether a patch passes at all: that boxes hold coordinates at which patches may does not say so."""
+        n, grid = int(self._counts[number]), self._lottery(number).grid
+        trial = partial(
+            _anywhere, Lottery.of(grid, n, boxes, weights.copy()), n, stream_of(self._patching, number).spawn(3)[2]
+        )
+        try:
+            Accepted(trial, self._passes(number), 0).take(1)
+        except PlanError:
+            return False
+        return True
 
     def _lottery(self, number: int) -> Lottery:
         return self._patching._runs.locate(int(self._firsts[number]))[0]
@@ -66,27 +93,21 @@ class StratifiedInRegions(BySample):
         data_idx, sample_idx, _ = self._samples.locate(number)
         return self._test.coordinates(data_idx, sample_idx, self.patch_size)
 
-    def _reached(self, number: int) -> tuple[CellGrid, BoolArray]:
-        """Return the grid of a sample, and in which of its cells patches may pass."""
-        data_idx, _, _ = self._samples.locate(number)
-        grid = CellGrid(self.data_shapes[data_idx][2:], self.patch_size)
-        return grid, self._coordinates(number).reached(grid.patch, grid.shape)
-
     def _draw(self, number: int, first: int, last: int) -> IntArray:
         if number not in self._drawing:
             self._drawing[number] = self._of_sample(number)
         lottery, rng, accepted = self._drawing[number]
         coords = _drawn(lottery, np.arange(first, last), rng)
         failed = ~self._passes(number)(coords)
-        coords[failed] = accepted.take(int(np.count_nonzero(failed)))
+        if failed.any():
+            coords[failed] = accepted.take(int(np.count_nonzero(failed)))
         return coords
 
     def _of_sample(self, number: int) -> tuple[Lottery, np.random.Generator, Accepted]:
         """Return what draws first, its stream, and what draws again, with another."""
-        n, before = self._offsets.per_sample[number], self._lottery(number)
-        weights = _weights(before, int(self._counts[number]))
-        weights[~self._reached(number)[1].ravel()] = 0
-        lottery = Lottery.of(before.grid, n, before.boxes, weights)
+        n = self._offsets.per_sample[number]
+        boxes, weights = self._drawable(number)
+        lottery = Lottery.of(self._lottery(number).grid, n, boxes, weights)
         rng, other = stream_of(self._patching, number).spawn(2)
         return lottery, rng, Accepted(partial(_anywhere, lottery, n, other), self._passes(number), n // 8)
 
