@@ -1,5 +1,6 @@
 """A plan as a dataset of PyTorch."""
 
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -12,6 +13,7 @@ from torch.utils.data import Dataset
 from patchplan.core.amounts import whole_number
 from patchplan.core.specs import PatchSpecs
 from patchplan.errors import ConfigError
+from patchplan.images.boundary import one_line
 from patchplan.images.padding import PadMode
 from patchplan.plans.plan import Plan, open_plan
 from patchplan.torch.opened import Opened, Options
@@ -38,7 +40,8 @@ class PatchDataset(Dataset[Any]):
     plan : path or Plan
         A plan, or its file.
     split : str, optional
-        Take the patches of one split; all by default. Those of "validation" and "test" are the same in every epoch.
+        Take the patches of one split; all by default. Those that patchplan set aside as "validation" and "test" are
+        the same in every epoch, also in those that were not written.
     fold : int, optional
         Which fold; needed where the plan has folds.
     epoch : int
@@ -55,7 +58,8 @@ class PatchDataset(Dataset[Any]):
         Called with patch, or with patch and target; what it returns is the item.
     seed : int, optional
         Seeds the global generators of torch (CPU), NumPy and `random` for each call of `transform`, from seed, epoch
-        and index alone, and puts them back. Without it they are what torch gives a worker; see `seed_worker`.
+        and index alone, and puts them back: a patch that is drawn twice in an epoch (see `WeightedSampler`) gets the
+        same numbers both times. Without it they are what torch gives a worker; see `seed_worker`.
     with_index : bool
         Put the patch's index behind the item, for predictions: `Stitcher.add` wants it.
     root : path, optional
@@ -100,6 +104,8 @@ class PatchDataset(Dataset[Any]):
             raise ConfigError(f"pad_mode: found {pad_mode!r}; allowed: {', '.join(get_args(PadMode))}")
         if target_channels is not None and targets is None:
             raise ConfigError("target_channels: allowed with targets only")
+        if not (transform is None or callable(transform)):
+            raise ConfigError(f"transform: found {one_line(repr(transform), 60)}; allowed: what can be called, or None")
         path = plan.path if isinstance(plan, Plan) else plan
         opened = plan if isinstance(plan, Plan) and root is None else open_plan(path, root)
         self._options = Options(
@@ -166,7 +172,7 @@ class PatchDataset(Dataset[Any]):
         return self._rows.n
 
     def __getitem__(self, position: int) -> Any:
-        rows = self._rows
+        rows, position = self._rows, _whole(position)
         parts = [_tensor(patch) for patch in self._opened.read(rows.specs(position))]
         index = rows.index(position)
         item = self._transformed(parts, index)
@@ -184,11 +190,11 @@ class PatchDataset(Dataset[Any]):
 
     def specs(self, position: int) -> PatchSpecs:
         """Return where an item is, and for tiles what of it is kept."""
-        return self._rows.specs(position)
+        return self._rows.specs(_whole(position))
 
     def index(self, position: int) -> int:
         """Return the index of an item in the plan."""
-        return self._rows.index(position)
+        return self._rows.index(_whole(position))
 
     @property
     def data_idx(self) -> NDArray[Any]:
@@ -205,6 +211,16 @@ def _shared(tensor: torch.Tensor) -> torch.Tensor:
     """Return a tensor in memory that workers share."""
     shared: torch.Tensor = tensor.share_memory_()  # type: ignore[no-untyped-call]
     return shared
+
+
+def _whole(position: int) -> int:
+    """Return a position, also one of NumPy or torch, as a plain int."""
+    try:
+        if not isinstance(position, bool):
+            return operator.index(position)
+    except TypeError:
+        pass
+    raise TypeError(f"position: found {one_line(repr(position), 60)}; allowed: a whole number from 0")
 
 
 def _tensor(patch: NDArray[Any]) -> torch.Tensor:

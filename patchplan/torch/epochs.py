@@ -32,9 +32,9 @@ def epoch_of(plan: Plan, number: int, split: str | None) -> Epoch:
         If they are neither written nor can be drawn.
     """
     header = plan.header
-    if split in SPLITS[1:] and header.splits is not None:  # set aside by `plan`: the same in every epoch
-        return Epoch(0, drawn=False)
     written = header.epochs or 1
+    if number >= written and split in SPLITS[1:] and _same_set_aside(plan):
+        return Epoch(0, drawn=False)
     patching = header.config["patching"]
     if patching["name"] not in DRAWN_ANEW:
         return Epoch(number if "epoch" in plan.schema.names else 0, drawn=False)
@@ -49,6 +49,12 @@ def epoch_of(plan: Plan, number: int, split: str | None) -> Epoch:
         f"epoch: found {number}; {plan.path} has {there}, and others cannot be drawn anew: {why}. "
         "Write as many as you train for, with patchplan plan ... --epochs N"
     )
+
+
+def _same_set_aside(plan: Plan) -> bool:
+    """Return whether validation and test have the same patches in all epochs: not those of tables by hand."""
+    by_hand = plan.header.epochs is None and "epoch" in plan.schema.names
+    return plan.header.splits is not None and not by_hand
 
 
 def load(plan: Plan, epoch: Epoch, split: str | None, fold: int | None) -> Rows:

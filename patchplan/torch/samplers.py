@@ -104,6 +104,9 @@ class FileBatchSampler(Sampler[list[int]]):
 class WeightedSampler(Sampler[int]):
     """Items drawn with replacement, each in exact proportion to the plan's column `weight`.
 
+    With `PatchDataset(..., seed=...)` an item that is drawn twice in an epoch is transformed with the same random
+    numbers both times; for others each time leave that seed out and use `seed_worker`.
+
     Parameters
     ----------
     dataset : PatchDataset

@@ -52,7 +52,9 @@ class Targets:
         self._given: Sequence[ImageSource | Path]
         opened = [given] if isinstance(given, ImageSource) else _all_open(given)
         if not opened:
-            self._given = companion_paths(images, _as_text(given), base=base, what="targets")
+            paths = _as_text(given)
+            _check_there(paths, base)
+            self._given = companion_paths(images, paths, base=base, what="targets")
         elif len(opened) == len(images):
             self._given = opened
         else:
@@ -105,3 +107,12 @@ def _as_text(given: Any) -> str | list[str] | dict[str, str]:
         raise ConfigError(
             f"targets: found {found}; allowed: paths, or images that patchplan.open_image opened"
         ) from None
+
+
+def _check_there(given: Any, base: Path) -> None:
+    """Raise ImageError for one path that is neither a pattern nor there."""
+    if isinstance(given, str) and "{" not in given and not os.path.exists(base / given):  # noqa: PTH110 - any text
+        raise ImageError(
+            f"targets: found {given!r}; there is no file or folder {base / given}; allowed: a folder, "
+            "a path with {stem} or {name}, or a path per image"
+        )

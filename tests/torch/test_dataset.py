@@ -135,16 +135,17 @@ def test_images_that_have_moved_are_found_below_root(tmp_path):
     ("options", "match"),
     [
         ({"pad_mode": "wrap"}, "pad_mode: found 'wrap'; allowed: constant, reflect, edge"),
-        ({"channels": [3]}, r"--channels: found 3; image 0 \(0.tif\) has channels 0 to 0"),
+        ({"channels": [3]}, r"^channels: found 3; image 0 \(0.tif\) has channels 0 to 0"),
         ({"channels": []}, "channels: found none; allowed: numbers of channels"),
         ({"channels": "0"}, "channels: found '0'; allowed: a whole number from 0"),
         ({"target_channels": [0]}, "target_channels: allowed with targets only"),
         ({"epoch": -1}, "epoch: found -1; allowed: a whole number from 0"),
         ({"seed": "a"}, "seed: found 'a'; allowed: a whole number from 0"),
-        ({"split": "train"}, "--split: found 'train'; .* has no column split"),
-        ({"fold": 0}, "--fold: found 0; .* has no column fold"),
-        ({"epoch": 3, "split": "train"}, "--split: found 'train'; .* has no column split"),
-        ({"root": "nowhere"}, "no such file; if the images have moved"),
+        ({"split": "train"}, "^split: found 'train'; .* has no column split"),
+        ({"fold": 0}, "^fold: found 0; .* has no column fold"),
+        ({"epoch": 3, "split": "train"}, "^split: found 'train'; .* has no column split"),
+        ({"root": "nowhere"}, "no such file; if the images have moved, say with root= which folder"),
+        ({"transform": 3}, "^transform: found 3; allowed: what can be called, or None"),
         ({"targets": 3}, "targets: found int 3; allowed: paths, or images"),
         ({"targets": ["a.tif", "b.tif"]}, "has no targets: no file"),
         ({"targets": []}, "targets: found 0 paths; allowed: 2, one per image"),
@@ -169,6 +170,32 @@ def test_a_position_outside_is_refused(tmp_path, position):
     for ask in (dataset.__getitem__, dataset.specs, dataset.index):
         with pytest.raises(IndexError, match=r"patch index .* is out of range: there are 9 patches"):
             ask(position)
+
+
+@pytest.mark.parametrize("position", [True, 1.0, "1", slice(2), None], ids=repr)
+@pytest.mark.parametrize("rows", [True, False], ids=["rows", "computed"])
+def test_a_position_that_is_no_whole_number_is_refused(tmp_path, position, rows):
+    dataset = PatchDataset(make_plan(tmp_path, STRATEGIES["tiled"], rows=rows))
+    for ask in (dataset.__getitem__, dataset.specs, dataset.index):
+        with pytest.raises(TypeError, match=r"^position: found .*; allowed: a whole number from 0$"):
+            ask(position)
+
+
+@pytest.mark.parametrize("position", [np.int64(1), torch.tensor(1)], ids=["numpy", "torch"])
+def test_a_position_may_be_a_number_of_numpy_or_torch(tmp_path, position):
+    dataset = PatchDataset(make_plan(tmp_path, STRATEGIES["tiled"]))
+    assert torch.equal(dataset[position], dataset[1])
+
+
+def test_an_image_that_vanishes_is_told_of_in_words_of_python(tmp_path):
+    """Also by a process that opens the plan anew."""
+    plan = make_plan(tmp_path, STRATEGIES["tiled"])
+    dataset = PatchDataset(plan)
+    again = pickle.loads(pickle.dumps(dataset))
+    (tmp_path / "0.tif").rename(tmp_path / "gone.tif")
+    for one in (dataset, again):
+        with pytest.raises(ImageError, match=r"0\.tif: no such file; .* say with root= which folder"):
+            one[0]
 
 
 def test_without_torch_the_line_that_installs_it_is_said():

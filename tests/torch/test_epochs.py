@@ -4,14 +4,16 @@ import pytest
 
 pytest.importorskip("torch")
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import patchplan
 from patchplan.errors import ConfigError, PlanError
+from patchplan.plans.subset import write_subset
 from patchplan.torch import PatchDataset
 from tests.plans.making import edit
-from tests.torch.making import STRATEGIES, make_images, make_plan, make_table
+from tests.torch.making import STRATEGIES, TABLE_NAMES, make_images, make_plan, make_table
 
 
 @pytest.mark.parametrize("name", ["random", "stratified"])
@@ -51,26 +53,67 @@ def test_a_split_has_its_rows_and_their_indices(tmp_path):
     assert len(PatchDataset(plan)) == 5
 
 
-def test_validation_is_the_same_in_every_epoch_and_training_is_not(tmp_path):
-    rows = [f"{split},{epoch}" for epoch in range(2) for split in ("train", "validation")]
-    plan = make_table(tmp_path, "split,epoch", rows)
-    training, validation = PatchDataset(plan, split="train"), PatchDataset(plan, split="validation")
-    for dataset in (training, validation):
-        dataset.set_epoch(1)
-    assert (training.index(0), validation.index(0)) == (2, 1)
-    validation.set_epoch(9)
-    assert validation.index(0) == 1
-    training.set_epoch(9)
-    with pytest.raises(PlanError, match=r"--epoch: found 9; .* has rows of epochs 0 to 1"):
-        len(training)
+SPLIT = {"split": {"validation": 1, "test": 1, "by": "image", "seed": 1}}
+
+
+@pytest.mark.parametrize("epochs", [None, 1, 2])
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_what_patchplan_set_aside_is_the_same_in_every_epoch(tmp_path, split, epochs):
+    images = make_images(tmp_path, "npy", 3)
+    plan = tmp_path / "plan.parquet"
+    patchplan.plan(images, plan, patching=STRATEGIES["random"], config=SPLIT, epochs=epochs)
+    dataset = PatchDataset(plan, split=split)
+    first = [(dataset.index(i), dataset.specs(i)) for i in range(len(dataset))]
+    for epoch in (1, 2, 9):
+        dataset.set_epoch(epoch)
+        assert [(dataset.index(i), dataset.specs(i)) for i in range(len(dataset))] == first
+    with pytest.raises(PlanError, match=r"^epoch: found 9; .* cannot be drawn anew: its config has split"):
+        PatchDataset(plan, split="train", epoch=9)
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_a_table_by_hand_has_the_epoch_that_was_asked_for(tmp_path, split):
+    rows = [f"{split},{epoch}" for epoch in range(2) for split in ("train", "validation", "test")]
+    dataset = PatchDataset(make_table(tmp_path, "split,epoch", rows), split=split)
+    first = dataset.index(0)
+    dataset.set_epoch(1)
+    assert dataset.index(0) == first + 3
+    dataset.set_epoch(9)
+    with pytest.raises(PlanError, match=r"^epoch: found 9; .* has rows of epochs 0 to 1"):
+        len(dataset)
+
+
+def test_a_table_by_hand_that_patchplan_split_has_the_epoch_that_was_asked_for(tmp_path):
+    """What is set aside stays, but its patches are those of the table."""
+    rows = [f"{i},{i % 2},0,{30 * (i % 2)},{i},8,8,{i // 4}" for i in range(8)]
+    (tmp_path / "table.csv").write_text("\n".join([f"{TABLE_NAMES},epoch", *rows]))
+    patching = {"name": "fixed", "table": str(tmp_path / "table.csv")}
+    plan = make_plan(tmp_path, patching, "npy", config={"split": {"validation": 0.5, "seed": 1}})
+    dataset = PatchDataset(plan, split="validation", epoch=1)
+    assert {dataset.index(i) // 4 for i in range(len(dataset))} == {1}
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_a_subset_of_a_later_epoch_has_no_other(tmp_path, split):
+    images = make_images(tmp_path, "npy", 3)
+    config = {"split": {"validation": 1, "by": "image", "seed": 1}}
+    whole = tmp_path / "whole.parquet"
+    patchplan.plan(images, whole, patching=STRATEGIES["random"], config=config, epochs=2)
+    wanted = patchplan.open_plan(whole).epoch(1, split=split)
+    write_subset(patchplan.open_plan(whole).epoch(1), np.arange(len(PatchDataset(whole))), tmp_path / "part.parquet")
+    dataset = PatchDataset(tmp_path / "part.parquet", split=split, epoch=1)
+    assert [dataset.specs(i) for i in range(len(dataset))] == list(wanted.specs())
+    with pytest.raises(PlanError, match=r"^epoch: found 0; .* has rows of epoch 1 only"):
+        PatchDataset(tmp_path / "part.parquet", split=split)
 
 
 def test_a_fold_must_be_chosen(tmp_path):
     plan = make_table(tmp_path, "split,fold", ["train,0", "validation,0", "validation,1", "train,1"])
-    with pytest.raises(ConfigError, match=r"fold: none given, but .*plan.parquet has folds; choose one with fold=0"):
+    match = r"^fold: none given; .*plan.parquet has 0, 1; choose one with fold="
+    with pytest.raises(ConfigError, match=match):
         PatchDataset(plan, split="train")
     assert PatchDataset(plan, split="train", fold=1).index(0) == 3
-    with pytest.raises(PlanError, match=r"--fold: found 2; .* has 0, 1"):
+    with pytest.raises(PlanError, match=r"^fold: found 2; .* has 0, 1"):
         PatchDataset(plan, fold=2)
 
 

@@ -73,10 +73,11 @@ def test_a_target_of_another_size_is_refused(tmp_path, shape, opened):
         (["a.tif", "b.tif"], r"0\.tif has no targets: no file"),
         ([], "targets: found 0 paths; allowed: 2, one per image"),
         ("masks/{index}.npy", r"targets: found \{index\}"),
-        ("one.npy", r"targets: found one path 'one\.npy' for 2 images"),
+        ("masks/0.npy", r"targets: found one path 'masks/0\.npy' for 2 images"),
+        ("nowhere", r"targets: found 'nowhere'; there is no file or folder .*nowhere; allowed: a folder, a path with"),
         ({"0.tif": "masks/0.npy"}, r"targets: image .*1\.tif has none"),
     ],
-    ids=["number", "array", "missing", "none", "pattern", "one", "mapping"],
+    ids=["number", "array", "missing", "none", "pattern", "one", "nowhere", "mapping"],
 )
 def test_targets_that_cannot_be_are_refused_at_once(plan, monkeypatch, targets, match):
     monkeypatch.chdir(plan.parent)
