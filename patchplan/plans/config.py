@@ -157,7 +157,7 @@ def read_config(path: Path) -> ConfigText:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         values = yaml.safe_load(text)
     except Exception as error:  # PyYAML lets IndexError, KeyError and AttributeError of its constructors through
-        hint = '; write paths with {stem} or {name} in quotes' if "{stem}" in text or "{name}" in text else ""
+        hint = "; write paths with {stem} or {name} in quotes" if "{stem}" in text or "{name}" in text else ""
         raise ConfigError(f"{path}: no valid YAML: {_one_line(error)}{hint}") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: found {found(values)}; allowed: a mapping with patching, or with name and its keys")

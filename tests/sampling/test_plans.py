@@ -359,6 +359,6 @@ def test_a_split_of_a_small_region_keeps_to_it(tmp_path, seed):
 
 def test_a_split_that_leaves_no_training_in_the_regions_is_refused(tmp_path):
     images = make_images(tmp_path, shape=(256, 256))
-    regions, patching = {"boxes": [[20, 20, 70, 100]]}, {**DRAWN["stratified"], "patch_size": 32}
-    with pytest.raises(ConfigError, match="split: no patch is left for training in the regions; set fewer aside"):
-        planned(tmp_path, images, patching, regions=regions, split={"validation": 2, "seed": 0})
+    regions, patching = {"boxes": [[32, 32, 70, 70]], "keep": "inside"}, {**DRAWN["stratified"], "patch_size": 32}
+    with pytest.raises(ConfigError, match=r"split: .*training"):
+        planned(tmp_path, images, patching, regions=regions, split={"validation": 1, "seed": 0})

@@ -13,7 +13,7 @@ from patchplan.patching.random import RandomPatching
 from patchplan.patching.stratified import StratifiedPatching
 from patchplan.sampling.regions.testing import RegionTest
 
-MAX_TRIES = 1 << 21
+MAX_TRIES = 1 << 20
 """Draws in a row of which none passes, before it is given up."""
 
 MIN_BATCH, MAX_BATCH = 64, 1 << 18
@@ -41,43 +41,54 @@ class Accepted:
     passes : callable
         Tells which coordinates pass.
     batch : int
-        Coordinates that are about wanted: so many are drawn at a time.
+        Coordinates that are about wanted: so many are drawn at a time, and more where none passes.
+    ndim : int
+    where : str
+        The sample, for messages.
     """
 
-    def __init__(self, draw: Callable[[int], Drawn], passes: Passes, batch: int) -> None:
-        self._draw = draw
-        self._passes = passes
+    def __init__(self, draw: Callable[[int], Drawn], passes: Passes, batch: int, ndim: int, where: str) -> None:
+        self._draw, self._passes, self._where = draw, passes, where
         self._batch = min(max(batch, MIN_BATCH), MAX_BATCH)
-        self._held: IntArray | None = None
+        self._held = np.empty((0, ndim), np.int64)
 
     def take(self, n: int) -> IntArray:
         """Return the next n coordinates, (n, ndim)."""
-        parts = [] if self._held is None else [self._held]
-        held = sum(map(len, parts))
+        parts, held = [self._held], len(self._held)
         while held < n:
             parts.append(self._next())
             held += len(parts[-1])
-        coords = np.concatenate(parts) if parts else np.empty((0, 0), np.int64)
+        coords = np.concatenate(parts)
         self._held = coords[n:]
         return coords[:n]
 
     def _next(self) -> IntArray:
-        """Return those of a batch that pass: at least one. The more have failed, the larger is the next batch."""
-        tried, batch = 0, self._batch
+        """Return those of a batch that pass: at least one."""
+        tried = 0
         while tried < MAX_TRIES:
-            coords, sure = self._draw(batch)
-            tried, batch = tried + len(coords), min(2 * batch, MAX_BATCH)
+            coords, sure = self._draw(self._batch)
+            tried += len(coords)
             passed = sure.copy()
             passed[~sure] = self._passes(coords[~sure])
             if passed.any():
                 return coords[passed]
-        raise PlanError(f"regions: none of {tried:,} drawn patches is in them; use a smaller patch, or keep: touching")
+            self._batch = min(4 * self._batch, MAX_BATCH)
+        raise PlanError(
+            f"regions: {self._where}: none of {tried:,} drawn patches is in the regions; "
+            "use a smaller patch, a smaller coverage, or keep: touching"
+        )
 
 
-def check_some(n: int, patch_size: Sequence[int]) -> None:
-    """Raise ConfigError if there are no patches."""
+def check_some(n: int, patch_size: Sequence[int], *, any_passes: bool = False) -> None:
+    """Raise ConfigError if there are no patches; `any_passes` if some would pass that are not to be drawn."""
+    size = " x ".join(map(str, patch_size))
+    if not n and any_passes:
+        raise ConfigError(
+            f"regions: no patch of {size} pixels that is in the regions as `keep` asks for is left to draw: all touch "
+            "what is set aside or left out; set fewer aside, use a smaller context or patch, a weaker filter, "
+            "or keep: touching"
+        )
     if not n:
-        size = " x ".join(map(str, patch_size))
         raise ConfigError(
             f"regions: no patch of {size} pixels is in the regions of any image as `keep` asks for; "
             "use a smaller patch, a smaller coverage, or keep: touching"

@@ -17,11 +17,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from math import prod
+from operator import le
 
 import numpy as np
-from numpy.typing import NDArray
 
-from patchplan.core.cells import BoolArray
+from patchplan.core.cells import BoolArray, CellGrid
 from patchplan.core.shapes import Shape
 from patchplan.core.specs import IntArray
 
@@ -58,41 +58,27 @@ class Coordinates:
             coords[:, axis] += here
         return coords, self.sure[box]
 
-    def reached(self, patch: Shape, shape: Shape) -> BoolArray:
-        """Return in which cells of a grid of patches coordinates lie: a bool array of that shape."""
-        return _covered(self.low // patch, (self.low + self.size - 1) // patch + 1, shape)
+    def taken(self, rows: IntArray | BoolArray) -> "Coordinates":
+        """Return some of the boxes."""
+        return Coordinates(self.low[rows], self.size[rows], self.sure[rows])
 
-    def reached_boxes(self, patch: Shape, shape: Shape) -> NDArray[np.uint8]:
-        """Return in which sub-boxes of each cell coordinates lie: their bits, see `core.cells`; flat."""
+    def __add__(self, other: "Coordinates") -> "Coordinates":
+        low, size = np.concatenate([self.low, other.low]), np.concatenate([self.size, other.size])
+        return Coordinates(low, size, np.concatenate([self.sure, other.sure]))
 
-        def half(coords: IntArray) -> IntArray:  # the head of cell g is number 2 g, its tail 2 g + 1
-            found: IntArray = 2 * (coords // patch) + (coords % patch > 0)
-            return found
+    def reached(self, grid: CellGrid) -> BoolArray:
+        """Return in which cells of a grid of patches coordinates lie: a bool array of its shape."""
+        return _marked(self.low // grid.patch, (self.low + self.size - 1) // grid.patch + 1, grid.shape)
 
-        halves = _covered(half(self.low), half(self.low + self.size - 1) + 1, tuple(2 * n for n in shape))
-        bits = np.zeros(shape, np.uint8)
-        for tails in product((0, 1), repeat=len(shape)):
-            inside = halves[tuple(slice(tail, None, 2) for tail in tails)]
-            bits |= inside.view(np.uint8) << np.uint8(sum(tail << axis for axis, tail in enumerate(tails)))
-        return bits.ravel()
-
-
-def _covered(first: IntArray, last: IntArray, shape: Shape) -> BoolArray:
-    """Return which places of a grid lie in a box [first, last) of places, both (n, ndim)."""
-    marks = np.zeros([n + 1 for n in shape], np.int32)
-    for corner in product((0, 1), repeat=len(shape)):
-        place = tuple((last if side else first)[:, axis] for axis, side in enumerate(corner))
-        np.add.at(marks, place, (-1) ** sum(corner))
-    for axis in range(len(shape)):
-        np.cumsum(marks, axis=axis, out=marks)
-    inside: BoolArray = marks[tuple(slice(n) for n in shape)] > 0
-    return inside
+    def reached_boxes(self, grid: CellGrid) -> BoolArray:
+        """Return in which sub-boxes of cells coordinates lie: of its shape, twice as long; heads are 0, 2, 4, ..."""
+        first, last = sub_boxes(self.low, grid), sub_boxes(self.low + self.size - 1, grid) + 1
+        return _marked(first, last, tuple(2 * n for n in grid.shape))
 
 
-def find_coordinates(count: Count, needed: int, image: Shape, patch: Shape) -> Coordinates:
-    """Return where patches have at least `needed` > 0 pixels in a region.
-
-    Undecided boxes are at most as large as the patch.
+@dataclass(frozen=True)
+class Rule:
+    """Patches pass that have at least `needed` > 0 pixels in a region.
 
     Parameters
     ----------
@@ -101,26 +87,56 @@ def find_coordinates(count: Count, needed: int, image: Shape, patch: Shape) -> C
     image, patch : Shape
         Pixels, (Z)YX. Where the image is smaller than the patch, the patch is at 0 and cut.
     """
-    low, size, nominal = _first_boxes(image, patch)
-    patch = tuple(map(min, patch, image))
+
+    count: Count
+    needed: int
+    image: Shape
+    patch: Shape
+
+    def decide(self, low: IntArray, size: IntArray) -> tuple[BoolArray, BoolArray]:
+        """Tell in which boxes of coordinates all patches pass, and in which this is undecided."""
+        least, most = _bounds(self.count, low, size, tuple(map(min, self.patch, self.image)))
+        return least >= self.needed, (least < self.needed) & (most >= self.needed)
+
+
+def find_coordinates(rule: Rule) -> Coordinates:
+    """Return where patches pass. Undecided boxes are at most as large as the patch."""
+    low, size, nominal = _first_boxes(rule.image, rule.patch)
     sure: list[tuple[IntArray, IntArray]] = []
     n_sure = 0
     while True:
-        least, most = _bounds(count, low, size, image, patch)
-        passing, undecided = least >= needed, (least < needed) & (most >= needed)
+        passing, undecided = rule.decide(low, size)
         sure.append((low[passing], size[passing]))
         n_sure += int(size[passing].prod(axis=1).sum())
         low, size = low[undecided], size[undecided]
         n_open = int(size.prod(axis=1).sum())
-        small = all(side <= length for side, length in zip(nominal, patch, strict=True))
-        if not n_open or (small and (n_sure >= n_open or len(low) << len(patch) > MAX_BOXES)):
+        small = all(map(le, nominal, map(min, rule.patch, rule.image)))
+        if not n_open or (small and (n_sure >= n_open or len(low) << len(nominal) > MAX_BOXES)):
             break
-        nominal = tuple(-(-side // 2) if side > 1 else 1 for side in nominal)
-        low, size = _halved(low, size, nominal)
+        nominal = tuple(-(-side // 2) for side in nominal)
+        low, size = halved(low, size, np.array(nominal))
     lows, sizes = ([part[i] for part in sure] for i in (0, 1))
     n_passing = sum(map(len, lows))
     is_sure = np.arange(n_passing + len(low)) < n_passing
     return Coordinates(np.concatenate([*lows, low]), np.concatenate([*sizes, size]), is_sure)
+
+
+def sub_boxes(coords: IntArray, grid: CellGrid) -> IntArray:
+    """Return in which sub-boxes coordinates lie, (n, ndim): twice the cell on each axis, and one more in its tail."""
+    cell, within = np.divmod(coords, grid.patch)
+    return 2 * cell + (within > 0)
+
+
+def _marked(first: IntArray, last: IntArray, shape: Shape) -> BoolArray:
+    """Return which pixels of a shape are in boxes from `first` to before `last`."""
+    marks = np.zeros([n + 1 for n in shape], np.int64)
+    for corner in product((0, 1), repeat=len(shape)):
+        place = tuple((last if side else first)[:, axis] for axis, side in enumerate(corner))
+        np.add.at(marks, place, (-1) ** sum(corner))
+    for axis in range(len(shape)):
+        np.cumsum(marks, axis=axis, out=marks)
+    inside: BoolArray = marks[tuple(slice(n) for n in shape)] > 0
+    return inside
 
 
 def _first_boxes(image: Shape, patch: Shape) -> tuple[IntArray, IntArray, Shape]:
@@ -134,10 +150,10 @@ def _first_boxes(image: Shape, patch: Shape) -> tuple[IntArray, IntArray, Shape]
     return low, np.minimum(sides, np.array(bounds) - low), sides
 
 
-def _halved(low: IntArray, size: IntArray, half: Shape) -> tuple[IntArray, IntArray]:
-    """Cut boxes `half` pixels from where they start, along each axis where they are longer."""
+def halved(low: IntArray, size: IntArray, half: IntArray) -> tuple[IntArray, IntArray]:
+    """Cut boxes `half` pixels from where they start, (ndim,) or (n, ndim), along each axis where they are longer."""
     lows, sizes = [], []
-    for corner in product((0, 1), repeat=len(half)):
+    for corner in product((0, 1), repeat=low.shape[1]):
         second = np.array(corner, bool)
         part = np.where(second, size - half, np.minimum(size, half))
         there = (part > 0).all(axis=1)
@@ -146,7 +162,7 @@ def _halved(low: IntArray, size: IntArray, half: Shape) -> tuple[IntArray, IntAr
     return np.concatenate(lows), np.concatenate(sizes)
 
 
-def _bounds(count: Count, low: IntArray, size: IntArray, image: Shape, patch: Shape) -> tuple[IntArray, IntArray]:
+def _bounds(count: Count, low: IntArray, size: IntArray, patch: Shape) -> tuple[IntArray, IntArray]:
     """Return the fewest and the most pixels in the region that a patch of each box may have."""
     stop = low + size - 1 + patch
     in_union = count(low, stop)

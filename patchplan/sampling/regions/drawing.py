@@ -6,6 +6,7 @@ from patchplan.patching.protocol import Patching
 from patchplan.patching.random import RandomPatching
 from patchplan.patching.stratified import StratifiedPatching
 from patchplan.sampling.regions.accepting import check_some
+from patchplan.sampling.regions.chances import with_edges
 from patchplan.sampling.regions.random import RandomInRegions
 from patchplan.sampling.regions.redrawn import DrawsByIndex, Redrawn
 from patchplan.sampling.regions.stratified import StratifiedInRegions
@@ -41,8 +42,8 @@ def mark_regions(patching: StratifiedPatching, test: RegionTest) -> None:
     for data_idx, shape in enumerate(patching.data_shapes):
         grid, _ = patching.get_cells(data_idx)
         for sample_idx in range(shape[0]):
-            reached = test.coordinates(data_idx, sample_idx, patching.patch_size).reached(grid.patch, grid.shape)
-            cells = np.argwhere(~reached)
+            reached = test.coordinates(data_idx, sample_idx, patching.patch_size).reached(grid)
+            cells = np.argwhere(~with_edges(grid, reached))
             if len(cells):
                 patching.set_region_probs(data_idx, sample_idx, (cells, np.zeros(len(cells))))
     check_some(patching.n_patches, patching.patch_size)

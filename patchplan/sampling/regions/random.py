@@ -56,7 +56,8 @@ class RandomInRegions(BySample):
         found = self._test.coordinates(data_idx, sample_idx, self.patch_size)
         draw = partial(_drawn, found, found.ends, stream_of(self._patching, number))
         passes = partial(passing, self._test, data_idx, sample_idx, self.patch_size)
-        return Accepted(draw, passes, self._offsets.per_sample[number])
+        n, where = self._offsets.per_sample[number], self._test.named(data_idx, sample_idx)
+        return Accepted(draw, passes, n, len(self.patch_size), where)
 
 
 def _drawn(found: Coordinates, ends: IntArray, rng: np.random.Generator, n: int) -> Drawn:

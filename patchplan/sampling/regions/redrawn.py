@@ -68,8 +68,8 @@ class Redrawn:
         columns = {name: column.copy() for name, column in drawn.columns().items()}
         again, tried = np.flatnonzero(~self._test.keeps(drawn)), 0
         while len(again):
-            # Each row several times, so that hardly any has to wait for another round.
-            times = min(8, max(1, (1 << 16) // len(again)))
+            # Each row several times, and the more the longer none is found, so that there are few rounds.
+            times = max(1, min(8 + tried // len(again), (1 << 16) // len(again)))
             drawn = self._patching.draw(np.repeat(indices[again], times))
             passed = self._test.keeps(drawn).reshape(-1, times)
             first, found = passed.argmax(axis=1) + np.arange(len(again)) * times, passed.any(axis=1)

@@ -6,12 +6,12 @@ from math import ceil
 import numpy as np
 
 from patchplan.core.cells import CellGrid, FloatArray
-from patchplan.core.lottery import BoxBits, Lottery
+from patchplan.core.lottery import Lottery
 from patchplan.core.specs import IntArray
-from patchplan.errors import PlanError
 from patchplan.patching.stratified import StratifiedPatching
 from patchplan.sampling.regions.accepting import Accepted, Drawn, Passes, check_some, passing, stream_of
 from patchplan.sampling.regions.by_sample import BySample
+from patchplan.sampling.regions.chances import Chances, with_edges
 from patchplan.sampling.regions.coordinates import Coordinates
 from patchplan.sampling.regions.testing import RegionTest
 
@@ -41,7 +41,11 @@ class StratifiedInRegions(BySample):
         self._counts = patching.get_n_patches_per_sample()
         self._firsts = np.cumsum(self._counts) - self._counts
         self._number([self._count(number) for number in range(self._samples.n_patches)])
-        check_some(self.n_patches, self.patch_size)
+        check_some(self.n_patches, self.patch_size, any_passes=self._any_passes())
+
+    def _any_passes(self) -> bool:
+        samples = (self._samples.locate(number) for number in range(self._samples.n_patches))
+        return any(len(self._test.coordinates(image, sample, self.patch_size).low) for image, sample, _ in samples)
 
     def _count(self, number: int) -> int:
         """Return the number of patches of a sample: the strategy's, less those of cells in which none passes.
@@ -51,47 +55,24 @@ class StratifiedInRegions(BySample):
         the number.
         """
         n = int(self._counts[number])
-        if not n or not len(self._coordinates(number).low):
+        if not n:
             return 0
-        lottery = self._lottery(number)
-        boxes, weights = self._drawable(number)
-        reached = (weights > 0).reshape(lottery.grid.shape)
-        if not reached.any() or not self._any_passes(number, boxes, weights):
+        before, found = self._drawn_from(number)
+        if not len(found.low):
             return 0
-        rests = (_patches_in_cells(lottery.grid) - 1)[~reached].sum()
-        expected = _weights(lottery, n)
-        share = float(expected[reached.ravel()].sum() / expected.sum())
+        after = before.only(found)
+        grid, share = before.grid, float(after.weights.sum() / before.weights.sum())
+        drawn = with_edges(grid, after.weights.reshape(grid.shape) > 0)
+        rests = (_patches_in_cells(grid) - 1)[~drawn].sum()
         # Floats: what is a whole number but for rounding is not rounded up.
-        return max(1, ceil(round((n - max(0.0, float(rests))) * share, 6)))
+        return max(int(share > 0), ceil(round((n - max(0.0, float(rests))) * share, 6)))
 
-    def _drawable(self, number: int) -> tuple[BoxBits, FloatArray]:
-        """Return the sub-boxes of each cell in which patches may be drawn and pass, and how many indices it expects."""
-        lottery = self._lottery(number)
-        grid = lottery.grid
-        boxes = lottery.boxes & self._coordinates(number).reached_boxes(grid.patch, grid.shape)
-        before, after = grid.counts_in(lottery.boxes), grid.counts_in(boxes)
-        with np.errstate(invalid="ignore"):
-            left = np.where(after > 0, after / before, 0)
-        return boxes, _weights(lottery, int(self._counts[number])) * left
-
-    def _any_passes(self, number: int, boxes: BoxBits, weights: FloatArray) -> bool:
-        """Tell whether a patch passes at all: that boxes hold coordinates at which patches may does not say so."""
-        n, grid = int(self._counts[number]), self._lottery(number).grid
-        trial = partial(
-            _anywhere, Lottery.of(grid, n, boxes, weights.copy()), n, stream_of(self._patching, number).spawn(3)[2]
-        )
-        try:
-            Accepted(trial, self._passes(number), 0).take(1)
-        except PlanError:
-            return False
-        return True
-
-    def _lottery(self, number: int) -> Lottery:
-        return self._patching._runs.locate(int(self._firsts[number]))[0]
-
-    def _coordinates(self, number: int) -> Coordinates:
+    def _drawn_from(self, number: int) -> tuple[Chances, Coordinates]:
+        """Return what a sample of the strategy expects, and where it draws patches that pass."""
         data_idx, sample_idx, _ = self._samples.locate(number)
-        return self._test.coordinates(data_idx, sample_idx, self.patch_size)
+        lottery, _, _ = self._patching._runs.locate(int(self._firsts[number]))
+        chances = Chances.of(lottery, int(self._counts[number]))
+        return chances, self._test.drawable(data_idx, sample_idx, self.patch_size, lottery, chances)
 
     def _draw(self, number: int, first: int, last: int) -> IntArray:
         if number not in self._drawing:
@@ -99,17 +80,21 @@ class StratifiedInRegions(BySample):
         lottery, rng, accepted = self._drawing[number]
         coords = _drawn(lottery, np.arange(first, last), rng)
         failed = ~self._passes(number)(coords)
-        if failed.any():
-            coords[failed] = accepted.take(int(np.count_nonzero(failed)))
+        coords[failed] = accepted.take(int(np.count_nonzero(failed)))
         return coords
 
     def _of_sample(self, number: int) -> tuple[Lottery, np.random.Generator, Accepted]:
         """Return what draws first, its stream, and what draws again, with another."""
-        n = self._offsets.per_sample[number]
-        boxes, weights = self._drawable(number)
-        lottery = Lottery.of(self._lottery(number).grid, n, boxes, weights)
+        n, (before, found) = self._offsets.per_sample[number], self._drawn_from(number)
+        after = before.only(found)
         rng, other = stream_of(self._patching, number).spawn(2)
-        return lottery, rng, Accepted(partial(_anywhere, lottery, n, other), self._passes(number), n // 8)
+        ends = np.cumsum(found.size.prod(axis=1) * before.each[before.cells(found.low)])
+        data_idx, sample_idx, _ = self._samples.locate(number)
+        where = self._test.named(data_idx, sample_idx)
+        again = Accepted(
+            partial(_anywhere, found, ends, other), self._passes(number), n // 8, found.low.shape[1], where
+        )
+        return Lottery.of(after.grid, n, after.boxes, after.weights), rng, again
 
     def _passes(self, number: int) -> Passes:
         data_idx, sample_idx, _ = self._samples.locate(number)
@@ -122,9 +107,12 @@ def _drawn(lottery: Lottery, indices: IntArray, rng: np.random.Generator) -> Int
     return np.stack(lottery.draw_many(indices, rng.random((len(indices), ndim + 2))), axis=1)
 
 
-def _anywhere(lottery: Lottery, n: int, rng: np.random.Generator, k: int) -> Drawn:
-    """Return k draws of random ones of n indices: over these, in proportion to p over the whole sample."""
-    return Drawn(_drawn(lottery, rng.integers(0, n, k), rng), np.zeros(k, bool))
+def _anywhere(found: Coordinates, ends: FloatArray, rng: np.random.Generator, k: int) -> Drawn:
+    """Draw k of all coordinates, in proportion to p; `ends` is what these sum up to with each box."""
+    rows = rng.random((k, found.low.shape[1] + 1))
+    # The product may be rounded up to the last end.
+    box = np.minimum(np.searchsorted(ends, rows[:, 0] * ends[-1], "right"), len(ends) - 1)
+    return Drawn(found.low[box] + (rows[:, 1:] * found.size[box]).astype(np.int64), found.sure[box])
 
 
 def _patches_in_cells(grid: CellGrid) -> FloatArray:
@@ -133,10 +121,3 @@ def _patches_in_cells(grid: CellGrid) -> FloatArray:
     for cells, size, patch in zip(along, grid.size, grid.patch, strict=True):
         cells[-1] = size / patch - (len(cells) - 1)
     return reduce(np.multiply.outer, along)
-
-
-def _weights(lottery: Lottery, n: int) -> FloatArray:
-    """Return how many of its n indices each cell expects."""
-    weights = np.bincount(lottery.owners, minlength=len(lottery.ends)).astype(np.float64)
-    weights += np.diff(np.minimum(lottery.ends, n - len(lottery.owners)), prepend=0)
-    return weights

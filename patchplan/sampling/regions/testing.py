@@ -5,17 +5,21 @@ from fractions import Fraction
 from functools import partial
 from math import ceil, prod
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from patchplan.core.cells import BoolArray
+from patchplan.core.lottery import Lottery
 from patchplan.core.shapes import Shape
 from patchplan.core.specs import IntArray, SpecTable
 from patchplan.errors import ShapeError
 from patchplan.images import ImageSource
 from patchplan.plans.settings.regions import RegionsConfig
-from patchplan.sampling.regions.coordinates import Coordinates, find_coordinates
+from patchplan.sampling.regions.chances import Chances
+from patchplan.sampling.regions.coordinates import Coordinates, Rule, find_coordinates
+from patchplan.sampling.regions.drawable import find_drawable
 from patchplan.sampling.regions.opening import regions_of
 from patchplan.sampling.regions.region import Region
 
@@ -44,7 +48,8 @@ def open_regions(sources: Sequence[ImageSource], config: RegionsConfig, *, base:
     """
     notes: list[str] = []
     regions = regions_of(sources, config, base, notes)
-    return RegionTest(regions, [source.data_shape for source in sources], config.keep, config.coverage, notes)
+    shapes, uris = [source.data_shape for source in sources], [source.uri for source in sources]
+    return RegionTest(regions, shapes, config.keep, config.coverage, notes, uris)
 
 
 class RegionTest:
@@ -62,6 +67,8 @@ class RegionTest:
         only the pixels inside count, here and elsewhere.
     notes : sequence of str
         What a user should know of the regions, one line each.
+    uris : sequence of str
+        Where the images are, for messages.
     """
 
     def __init__(
@@ -71,14 +78,17 @@ class RegionTest:
         keep: Keep = "covered",
         coverage: float = 0.5,
         notes: Sequence[str] = (),
+        uris: Sequence[str] = (),
     ) -> None:
         self.regions = regions
         self.data_shapes = data_shapes
         self.notes = tuple(notes)
+        self._uris = uris
         for data_idx, shape in enumerate(data_shapes):
             if prod(shape[2:]) > MAX_PIXELS:
                 raise ShapeError("has more than 2**62 pixels; with regions that is too many", data_idx)
         self._coordinates: dict[tuple[object, ...], Coordinates] = {}
+        self._drawable: WeakKeyDictionary[Lottery, dict[tuple[object, ...], Coordinates]] = WeakKeyDictionary()
         self._pixels: dict[tuple[object, ...], int] = {}
         # The number as it is written: 0.1 of 30 pixels are 3, not a little more.
         self._share = Fraction(repr(float(coverage))) if keep == "covered" else Fraction(keep == "inside")
@@ -111,14 +121,38 @@ class RegionTest:
 
     def coordinates(self, data_idx: int, sample_idx: int, patch_size: Shape) -> Coordinates:
         """Return where patches of this size pass in a sample: worked out once."""
-        region, image = self.regions[data_idx], self.data_shapes[data_idx][2:]
-        key = (data_idx, region.plane(sample_idx), patch_size)
+        key = (data_idx, self.regions[data_idx].plane(sample_idx), patch_size)
         if key not in self._coordinates:
-            area = np.minimum(patch_size, image).prod()
-            needed = int(self.needed(np.array([area]))[0])
-            count = partial(region.counts, sample_idx)
-            self._coordinates[key] = find_coordinates(count, needed, image, patch_size)
+            self._coordinates[key] = find_coordinates(self.rule(data_idx, sample_idx, patch_size))
         return self._coordinates[key]
+
+    def drawable(
+        self, data_idx: int, sample_idx: int, patch_size: Shape, lottery: Lottery, chances: Chances
+    ) -> Coordinates:
+        """Return those of them at which a lottery with these chances draws: worked out once for each lottery."""
+        known = self._drawable.setdefault(lottery, {})
+        key = (data_idx, self.regions[data_idx].plane(sample_idx), patch_size)
+        if key not in known:
+            found = self.coordinates(data_idx, sample_idx, patch_size)
+            known[key] = find_drawable(found, self.rule(data_idx, sample_idx, patch_size), chances)
+        return known[key]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_drawable"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _drawable=WeakKeyDictionary())
+
+    def rule(self, data_idx: int, sample_idx: int, patch_size: Shape) -> Rule:
+        """Return when patches of this size pass in a sample."""
+        image = self.data_shapes[data_idx][2:]
+        needed = int(self.needed(np.minimum(patch_size, image).prod(keepdims=True))[0])
+        return Rule(partial(self.regions[data_idx].counts, sample_idx), needed, image, patch_size)
+
+    def named(self, data_idx: int, sample_idx: int) -> str:
+        """Return what to call a sample in messages."""
+        uri = f" ({self._uris[data_idx]})" if self._uris else ""
+        return f"image {data_idx}{uri}, sample {sample_idx}"
 
     def needed(self, pixels: IntArray) -> IntArray:
         """Return how many pixels of patches with so many must be in the region: at least one."""
