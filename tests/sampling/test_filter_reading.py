@@ -23,7 +23,7 @@ from patchplan.sampling.filters.stratified import apply_to_stratified, region_sp
 from patchplan.sampling.filters.values import filter_values
 from tests.sampling.test_filter_values import cut, is_background
 
-IMAGES = Path("/work/shared/images")
+IMAGES = Path(__file__).parents[3] / "shared" / "images"
 CONFIGS = (
     MaxFilterConfig(threshold=100),
     MeanStdFilterConfig(mean_threshold=90, std_threshold=5),
