@@ -45,7 +45,8 @@ class Places:
 
     def are(self, indices: IntArray, start: int) -> bool:
         """Return whether these are the indices of the positions from `start`, -1 standing for any."""
-        planned = self.index[start : start + len(indices)]
-        if len(planned) != len(indices):
+        if start + len(indices) > self.n:
             return False
-        return bool(((indices == np.asarray(planned)) | (indices == -1)).all())
+        numbers = isinstance(self.index, range)
+        planned = np.arange(start, start + len(indices)) if numbers else self.index[start : start + len(indices)]
+        return bool(((indices == planned) | (indices == -1)).all())

@@ -1,6 +1,6 @@
 """Which row of a stack holds the tile of which position, and reading rows in large pieces."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patchplan.core.specs import IntArray
+from patchplan.images.boundary import RefusedError
 from patchplan.tiles.places import Places
 from patchplan.tiles.reading import NO_TILES, everywhere
 
 PIECE = 1 << 16
+
+MAX_OTHERS = 1 << 28
+"""Rows from the first that is not in the plan's order: their indices take 2 GB."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +35,39 @@ class Rows:
         return positions if self.row_of is None else self.row_of[positions].astype(np.int64)
 
 
-def rows_by_index(indices: IntArray, places: Places) -> Rows:
-    """Return what a stack's `index` says: a tile's index by row, -1 where none was written."""
-    written = indices != -1
-    if len(indices) == places.n and places.are(indices, 0):
-        return Rows(everywhere(True, places.n) if written.all() else written)
-    rows = np.flatnonzero(written)
-    positions = places.locate(indices[rows])
+def rows_by_index(pieces: Iterable[IntArray], places: Places) -> Rows:
+    """Return what a stack's `index` says: a tile's index by row, -1 where none was written; in pieces, from row 0.
+
+    Rows in the order of the plan, as most stacks have them, take a byte each, or none where all are written.
+    """
+    ordered: list[NDArray[np.bool_]] = []
+    others: list[IntArray] = []
+    n_rows = n_ordered = 0
+    for piece in pieces:
+        if not others and places.are(piece, n_rows):
+            written = piece != -1
+            ordered.append(everywhere(True, len(piece)) if written.all() else written)
+            n_ordered += len(piece)
+        else:
+            others.append(piece)
+        n_rows += len(piece)
+        if n_rows - n_ordered > MAX_OTHERS:
+            raise RefusedError(
+                f"has more than {MAX_OTHERS:,} rows from the first on that is not in the plan's order, row "
+                f"{n_ordered:,} or soon after; write rows in the plan's order, or into several stacks"
+            )
+    if n_rows == places.n and not others:
+        whole = all(one.strides == (0,) for one in ordered)
+        return Rows(everywhere(True, places.n) if whole else np.concatenate(ordered))
+    indices = np.concatenate([NO_TILES, *others])
+    rows = n_ordered + np.flatnonzero(indices != -1)
+    positions = places.locate(indices[rows - n_ordered])
     planned = positions >= 0
-    positions, rows = positions[planned], rows[planned]
-    row_of: NDArray[Any] = np.full(places.n, -1, np.int32 if len(indices) < 1 << 31 else np.int64)
-    row_of[positions] = rows
     unplanned = int(planned.size - np.count_nonzero(planned))
+    in_order = np.flatnonzero(np.concatenate([np.empty(0, np.bool_), *ordered]))
+    positions, rows = (np.concatenate([in_order, found[planned]]) for found in (positions, rows))
+    row_of: NDArray[Any] = np.full(places.n, -1, np.int32 if n_rows < 1 << 31 else np.int64)
+    row_of[positions] = rows
     return Rows(row_of >= 0, repeated(positions, places), unplanned, row_of)
 
 

@@ -25,8 +25,11 @@ from patchplan.tiles.words import AbsentChunks
 CHUNKS_AT_ONCE = 1024
 """Chunks of `index` read in one go: there may be one per tile."""
 
-MAX_ROWS = 1 << 28
-"""Rows of a stack: their indices take 2 GB."""
+PIECE_ROWS = 1 << 22
+"""Entries of `index` that are looked at together."""
+
+MAX_ROWS = 1 << 40
+"""Rows of a stack; of those that are not in the plan's order `rows` allows fewer."""
 
 MAX_CHUNKS = 1 << 24
 """Chunks of `index`: each is a file, which is looked for also where it is not."""
@@ -127,9 +130,9 @@ def open_zarr(
             "is a Zarr group, but no stack of tiles: it must have arrays `tiles` (N C (Z) Y X) and `index` (N); "
             "an array without index is given by its own path"
         )
-    indices = _indices(path, index, array_shape(tiles)[:1], threads)
+    index_of_rows = _indices(path, index, array_shape(tiles)[:1], threads)
     pixels = _open_tiles(path, tiles, ndim, threads, cache_bytes)
-    return ZarrTiles(path, "tiles", pixels, rows_by_index(indices, places), places.index, threads)
+    return ZarrTiles(path, "tiles", pixels, rows_by_index(index_of_rows, places), places.index, threads)
 
 
 def _bare(
@@ -181,8 +184,8 @@ def _open_tiles(path: Path, node: Node, ndim: int, threads: int, cache_bytes: in
     return pixels
 
 
-def _indices(path: Path, node: Node, expected: tuple[int, ...], threads: int) -> IntArray:
-    """Return the index of each row."""
+def _indices(path: Path, node: Node, expected: tuple[int, ...], threads: int) -> Iterator[IntArray]:
+    """Return what yields the index of each row, in pieces."""
     shape = array_shape(node)
     if shape != expected:
         raise TilesError(f"{path}: `index` has shape {shape}, `tiles` has {expected[0]:,} rows; there must be one each")
@@ -195,10 +198,13 @@ def _indices(path: Path, node: Node, expected: tuple[int, ...], threads: int) ->
         raise TilesError(
             f"{path}: `index` has {n_rows:,} rows in {n_chunks:,} chunks; allowed are {MAX_ROWS:,} in {MAX_CHUNKS:,}"
         )
-    found = np.empty(shape[0], np.int64)
-    step = CHUNKS_AT_ONCE * pixels.chunks[0]
-    for start in range(0, len(found), step):
-        piece = slice(start, min(start + step, len(found)))
-        found[piece] = pixels.read((piece,))
+    return _pieces(pixels)
+
+
+def _pieces(pixels: Pixels) -> Iterator[IntArray]:
+    """Yield the entries of `index`, some chunks at a time."""
+    n_rows, chunk = pixels.shape[0], pixels.chunks[0]
+    step = chunk * max(1, min(CHUNKS_AT_ONCE, PIECE_ROWS // chunk))
+    for start in range(0, n_rows, step):
+        yield pixels.read((slice(start, min(start + step, n_rows)),)).astype(np.int64, copy=False)
     pixels.close()
-    return found
