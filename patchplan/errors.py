@@ -84,6 +84,10 @@ class AuditError(TilesError):
         self.result: Any = None
 
 
+class ClusterError(PatchplanError, OSError):
+    """A cluster that cannot be reached, is lost, or whose workers cannot do what they are asked."""
+
+
 class MissingExtraError(PatchplanError, ImportError):
     """A library that only some need is not installed; the message has the line that installs it."""
 

@@ -236,7 +236,7 @@ def test_what_is_not_there_is_named(output):
     manifest_of(output).mkdir()
     with pytest.raises(OutputError, match=r"out\.zarr\.sha256: cannot be read: Is a directory"):
         check(output)
-    with pytest.raises(OutputError, match="cannot be read: embedded null byte"):
+    with pytest.raises(OutputError, match=r"cannot be read: .*embedded null"):
         check(Path("a\0b"))
 
 

@@ -13,8 +13,10 @@ FLOORS = {
     "publish": 0,
     "core": 0,
     "journal": 0,
+    "objects": 0,
     "patching": 1,
     "images": 1,
+    "cluster": 1,
     "plans": 2,
     "tiles": 2,
     "extracting": 3,
@@ -41,6 +43,8 @@ ROOMS = {
     "matplotlib": {"pictures"},
     "torch": {"torch"},
     "napari": {"napari"},
+    "distributed": {"cluster"},
+    "obstore": {"objects"},
 }
 
 

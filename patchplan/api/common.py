@@ -2,6 +2,10 @@
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from patchplan.errors import ConfigError
+from patchplan.objects import is_url
 
 PathLike = str | os.PathLike[str]
 Progress = Callable[[str, int, int], None]
@@ -16,3 +20,10 @@ def as_list(paths: PathLike | Sequence[PathLike]) -> list[PathLike]:
 def counting(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:
     """Return a callback that counts one thing only."""
     return None if progress is None else lambda done, total: progress(what, done, total)
+
+
+def on_disk(option: str, path: PathLike) -> Path:
+    """Return a path; ConfigError for a URL where only files on a disk are read or written."""
+    if is_url(path):
+        raise ConfigError(f"{option}: found {path}; allowed: a path on a disk")
+    return Path(path)

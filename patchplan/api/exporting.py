@@ -6,9 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, get_args
 
-from patchplan.api.common import PathLike, Progress, counting
+from patchplan.api.common import PathLike, Progress, counting, on_disk
 from patchplan.core.amounts import whole_number
 from patchplan.errors import ConfigError, ImageError, OutputError, PlanError
+from patchplan.objects import Location
 from patchplan.plans.epoch import EpochRows
 from patchplan.plans.export.boxes import sample_axes
 from patchplan.plans.export.geojson import Drawn, Features, by_image
@@ -20,8 +21,8 @@ from patchplan.publish import check_folder, check_free, growing, published
 from patchplan.sampling.threads import in_order
 from patchplan.stitching.naming import output_names
 
-ROWS = 1 << 15
-"""Rows that are made into features at a time: about 10 MB of text."""
+ROWS = 1 << 14
+"""Rows that are made into features at a time: about 5 MB of text."""
 
 WORKERS = 2
 """Threads that make text while one writes: more would wait for the disk."""
@@ -32,7 +33,7 @@ class Piece(NamedTuple):
 
     data_idx: int
     n: int
-    make: Callable[[], memoryview]
+    make: Callable[[], list[memoryview]]
 
 
 def export(
@@ -110,7 +111,7 @@ def export(
     )
 
 
-def _path_of(plan: PathLike | Plan) -> PathLike:
+def _path_of(plan: PathLike | Plan) -> PathLike | Location:
     return plan.path if isinstance(plan, Plan) else plan
 
 
@@ -129,7 +130,7 @@ def _target(plan: Plan, output: PathLike | None, only: int | None, *, dry_run: b
         if dry_run:
             return None
         raise OutputError("no output given: name it with -o FILE.geojson, or use --dry-run")
-    path = Path(output)
+    path = on_disk("-o", output)
     if path.suffix.lower() == ".json":
         raise OutputError(f"{path}: .json is a plan; allowed: .geojson, or a folder")
     if _is_file(path) and only is None and len(plan.images) > 1:
@@ -168,8 +169,10 @@ def _place(target: Path | None, names: list[str], *, overwrite: bool, dry_run: b
             yield partial
     else:
         with growing(target, folder=True, overwrite=overwrite, ours=ours) as growth:
-            growth.place.mkdir()
-            yield growth.place
+            place = growth.place
+            assert isinstance(place, Path)  # noqa: S101 - the target is one
+            place.mkdir()
+            yield place
 
 
 def _write(
@@ -195,7 +198,7 @@ def _write(
     return drawn
 
 
-def _made(piece: Piece) -> tuple[Piece, memoryview]:
+def _made(piece: Piece) -> tuple[Piece, list[memoryview]]:
     return piece, piece.make()
 
 

@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from patchplan.api.clusters import connected
 from patchplan.api.common import PathLike, Progress, counting
 from patchplan.core.amounts import parse_dtype, parse_memory, parse_workers, whole_number
 from patchplan.core.specs import IntArray, SpecTable
@@ -22,9 +23,11 @@ from patchplan.extracting.words import FileFormat
 from patchplan.extracting.writing import Running
 from patchplan.images import ImageSource, open_all
 from patchplan.images.padding import PadMode
+from patchplan.objects import Location, location
 from patchplan.plans.plan import Plan, open_plan
 from patchplan.plans.write import files_of
 from patchplan.publish import left_by_others
+from patchplan.publish.checksums import check_checksummed
 
 Images = PathLike | ImageSource | Sequence[PathLike | ImageSource]
 """One image or several: files, folders, patterns, or images that are open."""
@@ -53,6 +56,7 @@ def extract(
     workers: int | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    scheduler: Any = None,
     checksums: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
@@ -68,7 +72,8 @@ def extract(
     output : path, optional
         By its suffix: `.zarr` a stack (a Zarr v3 group of `tiles` (N C (Z) Y X), one patch per chunk, and `index`
         (N)), `.npy` an array (N C (Z) Y X), anything else a folder with a file per patch (C (Z) Y X), named by
-        its index. Row k of a stack or array is the k-th row of the plan's epoch. Needed unless `dry_run`.
+        its index; also at a URL, `s3://` or `gs://`. Row k of a stack or array is the k-th row of the plan's epoch.
+        Needed unless `dry_run`.
     images : path, ImageSource, or several, optional
         Other images, in the order of the plan's: as many, with the same samples and spatial sizes; channels and
         dtype may differ.
@@ -100,6 +105,9 @@ def extract(
         Replace an existing output; check everything and write nothing.
     resume : bool
         Go on with what a run of the same plan, options and images left that was stopped, if there is something.
+    scheduler : str or distributed.Client, optional
+        Address of a Dask scheduler, or "local" for `workers` processes on this machine: its workers cut and write
+        the patches, each process within `memory`. They need to see the plan, the images and the output.
     checksums : bool
         Write the SHA-256 of every file into `OUT.sha256` beside the output, for `verify`.
     progress : callable, optional
@@ -135,8 +143,11 @@ def extract(
     sources = _sources(rows.plan, images, channels, reading, progress)
     _check_pad_mode(pad_mode)
     _check_target(target, rows.plan, sources.paths, running)
-    with left_by_others(None if target is None else target.path):
+    if target is None or dry_run:
         return extract_rows(rows, sources, target, running, pad_mode)
+    seen, whole = [rows.plan.path, target.path.parent], target.kind == "array"
+    with left_by_others(target.path), connected(scheduler, running.workers, seen, whole=whole) as cluster:
+        return extract_rows(rows, sources, target, replace(running, cluster=cluster), pad_mode)
 
 
 def read_patches(
@@ -196,12 +207,16 @@ def _target(output: PathLike | None, file_format: FileFormat | None, *, dry_run:
     if output is None:
         if dry_run:
             return None
-        raise OutputError("no output given: name it with -o OUT (.zarr, .npy, or a folder), or use --dry-run")
-    return Target.of(Path(output), file_format)
+        raise OutputError(
+            "no output given: name it with -o OUT (.zarr, .npy, or a folder), such as -o patches.zarr, or use --dry-run"
+        )
+    return Target.of(location(output), file_format)
 
 
-def _check_target(target: Target | None, plan: Plan, images: Sequence[Path], running: Running) -> None:
+def _check_target(target: Target | None, plan: Plan, images: Sequence[Location], running: Running) -> None:
     if target is not None:
+        if running.checksums:
+            check_checksummed(target.path)
         if not running.goes_on_with(target.path):  # which knows whether it may replace something
             target.check_free(overwrite=running.overwrite)
         target.check_harmless([*files_of(plan.path), *images])

@@ -1,11 +1,10 @@
 """`finish`: complete and publish what the shares of a job array have written."""
 
-from pathlib import Path
-
 from patchplan.api.common import PathLike, Progress
 from patchplan.api.preparing import check_places, overlapping, prepare
 from patchplan.errors import OutputError, PlanError
 from patchplan.journal.identity import read_identity
+from patchplan.objects import location
 from patchplan.plans.plan import Plan, open_plan
 from patchplan.publish import left_by_others, partial_of
 from patchplan.publish.names import RUN
@@ -49,7 +48,7 @@ def finish(
     ConfigError, PlanError, OutputError
         All `PatchplanError`; what the shares wrote stays.
     """
-    path = Path(output)
+    path = location(output)
     run = partial_of(path) / RUN
     if not run.exists():
         if path.exists():
@@ -60,11 +59,11 @@ def finish(
     if not shares.isdecimal():
         raise OutputError(f"{run.parent}: was not begun with --share; go on with --resume, as it was begun")
     facts, more = identity.facts, identity.more
-    opened = plan if isinstance(plan, Plan) else open_plan(Path(plan))
+    opened = plan if isinstance(plan, Plan) else open_plan(plan)
     if opened.digest != facts[PLAN]:
         raise PlanError(f"{opened.path}: is not the plan that the shares of {path} were begun with; give that one")
-    prepared = prepare(plan, path, epoch=facts["--epoch"], root=root, memory=memory, workers=workers, **more[AGAIN])
-    check_places(prepared, [Path(tiles["path"]) for tiles in more[TILES]])
+    prepared = prepare(plan, output, epoch=facts["--epoch"], root=root, memory=memory, workers=workers, **more[AGAIN])
+    check_places(prepared, [location(tiles["path"]) for tiles in more[TILES]])
     tiles = HeldTiles(prepared.rows.index, 0)
     tiles.present[:] = True  # none is read: all blocks are written
     auditor = Auditor(prepared.rows, tiles, prepared.options)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 
-from patchplan.api.common import PathLike, Progress, as_list, counting
+from patchplan.api.common import PathLike, Progress, as_list, counting, on_disk
 from patchplan.api.memory import stitch_memory
 from patchplan.core.amounts import parse_memory, whole_number
 from patchplan.core.shapes import PerAxis, per_axis
@@ -99,6 +99,8 @@ def _check_paths(**paths: object) -> None:
     for name, path in paths.items():
         if path is not None and not isinstance(path, str | os.PathLike):
             raise ConfigError(f"--{name}: found {path!r}; allowed: a path")
+        if path is not None and name != "root":
+            on_disk(f"--{name}", path)
 
 
 def _check_switches(**switches: object) -> None:

@@ -10,19 +10,21 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from patchplan.api.common import PathLike, Progress, as_list, counting
+from patchplan.api.common import PathLike, Progress, as_list, counting, on_disk
 from patchplan.core.amounts import parse_workers
 from patchplan.core.seeds import child_seed
 from patchplan.core.specs import SpecTable
 from patchplan.errors import ConfigError
 from patchplan.images import ImageSource, open_all
+from patchplan.objects import Location, location, placed
 from patchplan.patching.config import PatchingConfig, SeededConfig, SizedConfig
 from patchplan.patching.fixed import FixedConfig
 from patchplan.plans.config import ConfigText, PlanConfig, is_whole, read_config
-from patchplan.plans.draft import Draft, relative
+from patchplan.plans.draft import Draft
 from patchplan.plans.given import Given, read_given
 from patchplan.plans.header import FOLLOW_FROM_HEADER
 from patchplan.plans.parts import Part, Parts, Patches
+from patchplan.plans.paths import relative
 from patchplan.plans.result import PlanResult
 from patchplan.plans.select import check_names, large_enough, same_ndim
 from patchplan.plans.settings.sections import with_paths
@@ -103,8 +105,10 @@ def plan(
     check(settings, carried)
     if filter_map is not None and settings.filter is None:
         raise ConfigError("--filter-map: there is no filter in the config; add a section filter")
+    maps = None if filter_map is None else on_disk("--filter-map", filter_map)
     n_workers = parse_workers(workers)
-    read = [path for path in (config, getattr(strategy, "table", None)) if isinstance(path, str | os.PathLike)]
+    tables = (config, getattr(strategy, "table", None))
+    read: list[PathLike | Location] = [path for path in tables if isinstance(path, str | os.PathLike)]
     target = plan_target(output, read, overwrite=overwrite, dry_run=dry_run)
     found = open_all(
         as_list(inputs),
@@ -128,13 +132,13 @@ def plan(
     if settings.sections:
         work = Work(sources, settings, _base(config), n_workers, progress)
         read += [*(source.uri for source in sources), *work.check_early()]
-        files = [] if filter_map is None else _map_files(Path(filter_map), sources, overwrite=overwrite)
+        files = [] if maps is None else _map_files(maps, sources, overwrite=overwrite)
         refuse_read([*files, *([] if target is None else files_of(target))], read)
-        if filter_map is not None:
-            work = replace(work, on_filter=_filter_map(Path(filter_map), draft, settings, overwrite=overwrite))
+        if maps is not None:
+            work = replace(work, on_filter=_filter_map(maps, draft, settings, overwrite=overwrite))
         chosen = choose(draft, work, carried)
     if target is not None and not dry_run:
-        base = target.parent if root is None else Path(root)
+        base = target.parent if root is None else location(root)
         reading = {"axes": settings.axes, "z_as_samples": z_as_samples}
         sections = {key: _dumped(section, _base(config), base) for key, section in settings.sections.items()}
         header = draft.header(base, rows=rows, config=reading | sections, chosen=chosen)
@@ -171,9 +175,9 @@ def _base(config: PathLike | Mapping[str, Any] | None) -> Path:
     return Path(config).parent if isinstance(config, str | os.PathLike) else Path()
 
 
-def _dumped(section: BaseModel, base: Path, to: Path) -> dict[str, Any]:
+def _dumped(section: BaseModel, base: Path, to: Location) -> dict[str, Any]:
     """Return a section as the header has it, with paths relative to the plan."""
-    dumped = with_paths(section.model_dump(exclude_none=True), lambda path: relative(str(base / path), to))
+    dumped = with_paths(section.model_dump(exclude_none=True), lambda path: relative(str(placed(base, path)), to))
     plain: dict[str, Any] = json.loads(json.dumps(dumped))
     return plain
 
@@ -183,7 +187,7 @@ def _strategy(
 ) -> tuple[PlanConfig, PatchingConfig, Given | None]:
     """Return the settings, the strategy with its seed drawn or its table read, and that table."""
     if isinstance(config, str | os.PathLike):
-        text = read_config(Path(config))
+        text = read_config(on_disk("--config", config))
     else:
         values = dict(config or {})
         text = ConfigText(values if is_whole(values) else {"patching": values})
@@ -197,7 +201,7 @@ def _strategy(
         settings = settings.model_copy(update={"split": settings.split.model_copy(update={"seed": seed})})
     if isinstance(strategy, FixedConfig) and strategy.table is not None:
         from_file = isinstance(config, str | os.PathLike) and patching.get("table") is None
-        table = (Path(text.source).parent if from_file else Path()) / strategy.table
+        table = placed(Path(text.source).parent if from_file else Path(), strategy.table)
         given = read_given(table)
         named = {"table": str(table), "fixed_patch_specs": given.specs}
         return settings, strategy.model_copy(update=named), given

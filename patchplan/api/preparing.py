@@ -3,17 +3,18 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from patchplan.api.common import PathLike
 from patchplan.coverage.report import inspect_plan
 from patchplan.errors import AuditError, ConfigError, OutputError
 from patchplan.journal import CHECKSUMS, OVERWRITE, Identity
+from patchplan.objects import Location, ObjectPath, location
 from patchplan.plans.epoch import EpochRows
 from patchplan.plans.plan import OneEpoch, Plan, open_plan
 from patchplan.plans.write import files_of
 from patchplan.publish import check_folder, check_free
+from patchplan.publish.checksums import check_checksummed
 from patchplan.stitching.audit import Audit, Auditor
 from patchplan.stitching.canvases import CanvasOptions
 from patchplan.stitching.identity import AGAIN, AUDIT, TILES, again, identity_of, tiles_of, told_audit
@@ -45,6 +46,8 @@ class Prepared:
         audit: Audit | None = None,
     ) -> Identity:
         """Return what the stitch is, with these tiles; shares also tell what `finish` cannot know without them."""
+        if checksums:
+            check_checksummed(self.target.path)
         more = {}
         if shares is not None and audit is not None:
             more = {AGAIN: again(self.target, self.options, self.storage), AUDIT: told_audit(audit)}
@@ -59,7 +62,7 @@ class Prepared:
         )
 
     @property
-    def images(self) -> list[Path]:
+    def images(self) -> list[Location]:
         """Where the plan's images should be."""
         return [self.plan.image_path(data_idx) for data_idx in range(len(self.plan.images))]
 
@@ -88,10 +91,10 @@ def prepare(
 
 
 def check_places(
-    prepared: Prepared, tiles: Sequence[Path], missing_output: PathLike | None = None, *, overwrite: bool = False
+    prepared: Prepared, tiles: Sequence[Location], missing_output: PathLike | None = None, *, overwrite: bool = False
 ) -> None:
     """Raise OutputError where an output would destroy what is read, or tiles are what they were cut from."""
-    missing = None if missing_output is None else Path(missing_output)
+    missing = None if missing_output is None else location(missing_output)
     for path in (prepared.target.path, missing):
         if path is not None:
             check_apart(path, [*tiles, prepared.plan.path, *prepared.images])
@@ -100,8 +103,15 @@ def check_places(
             check_free(file, overwrite=overwrite)
     for path in tiles:
         for image in prepared.images:
-            if path.exists() and image.exists() and path.samefile(image):
+            if _is_same(path, image):
                 raise OutputError(f"{path}: is an image of the plan, not its tiles; cut tiles with patchplan extract")
+
+
+def _is_same(path: Location, other: Location) -> bool:
+    """Tell whether two paths are of the same file, which may have several names on a disk."""
+    if isinstance(path, ObjectPath) or isinstance(other, ObjectPath):
+        return path == other
+    return path.exists() and other.exists() and path.samefile(other)
 
 
 def check_early(target: Target, *, overwrite: bool, resume: bool = False) -> None:
@@ -119,6 +129,8 @@ def check_shared(target: Target, *, overwrite: bool, checksums: bool) -> None:
     """Raise ConfigError for options that concern all shares."""
     if target.kind == "memory":
         raise ConfigError("--share: shares meet in one output; name it with -o OUT")
+    if isinstance(target.path, ObjectPath) and target.kind != "ome-zarr":
+        raise ConfigError(f"--share: allowed at a URL for .zarr only, and {target.path} grows on one machine")
     if overwrite:
         raise ConfigError("--overwrite: not with --share, as one would remove what others wrote; give it to --finish")
     if checksums:

@@ -1,14 +1,17 @@
 """`stitch`: predicted tiles back into images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from patchplan.api.clusters import check_scheduled, connected
 from patchplan.api.common import PathLike, Progress, counting
 from patchplan.api.preparing import (
+    Prepared,
     check_early,
     check_places,
     check_shared,
@@ -17,8 +20,10 @@ from patchplan.api.preparing import (
     prove,
 )
 from patchplan.api.tiles import open_any_tiles, tile_paths, tiles_identity
+from patchplan.cluster import Cluster
 from patchplan.core.specs import IntArray
 from patchplan.errors import AuditError
+from patchplan.objects import Location, location
 from patchplan.plans.plan import Plan
 from patchplan.plans.subset import write_subset
 from patchplan.publish import left_by_others
@@ -26,6 +31,7 @@ from patchplan.stitching.assemble import Assembly
 from patchplan.stitching.audit import Audit, Auditor
 from patchplan.stitching.findings import check_audit
 from patchplan.stitching.job import StitchJob
+from patchplan.stitching.on_cluster import Elsewhere
 from patchplan.stitching.result import BadTile, StitchResult
 from patchplan.stitching.running import run
 from patchplan.stitching.shares import parse_share
@@ -65,6 +71,7 @@ def stitch(
     overwrite: bool = False,
     resume: bool = False,
     share: str | None = None,
+    scheduler: Any = None,
     checksums: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
@@ -79,8 +86,8 @@ def stitch(
         Stacks (Zarr, .npy) or folders; an array (N C (Z) Y X) whose row k is the k-th of the plan; or any
         object with `tile(index)` that returns C (Z) Y X.
     output : path, optional
-        `.zarr` (OME-Zarr), `.tif` (OME-TIFF), `.npy`, or with `format` a folder. Without it the images are
-        arrays in memory: `result.arrays`, each in its source's axis order.
+        `.zarr` (OME-Zarr), `.tif` (OME-TIFF), `.npy`, or with `format` a folder; also at a URL, `s3://` or `gs://`.
+        Without it the images are arrays in memory: `result.arrays`, each in its source's axis order.
     format : {"ome-zarr", "ome-tiff", "npy"}, optional
         What to write into a folder.
     epoch : int
@@ -132,6 +139,9 @@ def stitch(
         Of arrays and objects only the form is compared.
     share : str, optional
         "K/N": write the K-th of N shares of the blocks only, while others write theirs; `finish` does the rest.
+    scheduler : str or distributed.Client, optional
+        Address of a Dask scheduler, or "local" for `workers` processes on this machine: its workers compute the
+        blocks, each process within `memory`. They need to see the plan, the tiles and the output.
     checksums : bool
         Write the SHA-256 of every file of the output into a file beside it, for `verify`.
     progress : callable, optional
@@ -182,7 +192,11 @@ def stitch(
     writes = prepared.target.path is not None and not (only_check or dry_run)
     if not only_check and part is None:
         check_early(prepared.target, overwrite=overwrite, resume=resume)
-    with left_by_others(prepared.target.path):
+    if scheduler is not None:
+        check_scheduled(prepared.target, paths, shared=part is not None)
+    with left_by_others(prepared.target.path), ExitStack() as stack:
+        writing = writes and scheduler is not None
+        cluster = stack.enter_context(_connected(scheduler, prepared, paths)) if writing else None
         source = open_any_tiles(tiles, paths, prepared, absent_chunks=absent_chunks, later_wins=later_wins)
         try:
             auditor = Auditor(prepared.rows, source, prepared.options)
@@ -200,7 +214,8 @@ def stitch(
                 audit=audit,
             )
             job = StitchJob(assembly, prepared.target, prepared.storage, identity, overwrite, resume, checksums)
-            work = partial(run, job, progress) if part is None else partial(run_share, job, part, progress)
+            elsewhere = None if cluster is None else Elsewhere(cluster, paths, absent_chunks, later_wins)
+            work = partial(run, job, progress, elsewhere) if part is None else partial(run_share, job, part, progress)
             result = _run(job, work, written, only_check=only_check, dry_run=dry_run)
             if missing_output is not None and written is None and not dry_run:
                 nothing = f"nothing is to be run again: {missing_output} is not written"
@@ -208,6 +223,13 @@ def stitch(
             return result
         finally:
             source.close()
+
+
+def _connected(scheduler: Any, prepared: Prepared, tiles: Sequence[Location]) -> AbstractContextManager[Cluster | None]:
+    """Return a cluster whose workers see the plan, the tiles and the folder of the output."""
+    target = prepared.target
+    seen = [prepared.plan.path, *tiles, (target.path or Path()).parent]
+    return connected(scheduler, prepared.options.workers, seen, whole=target.kind == "npy")
 
 
 def _run(
@@ -243,5 +265,5 @@ def _write_missing(path: PathLike | None, auditor: Auditor, audit: Audit, *, ove
     if path is None or not len(again):
         return None
     index = np.asarray(auditor.rows.index)
-    write_subset(auditor.rows, np.flatnonzero(np.isin(index, again)), Path(path), overwrite=overwrite)
+    write_subset(auditor.rows, np.flatnonzero(np.isin(index, again)), location(path), overwrite=overwrite)
     return str(path)

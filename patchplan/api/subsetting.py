@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from patchplan.api.common import PathLike, Progress, as_list, counting
 from patchplan.core.specs import IntArray
 from patchplan.errors import ConfigError, PlanError
+from patchplan.objects import Location, location
 from patchplan.plans.plan import Plan, open_plan
 from patchplan.plans.subset import write_choice
 from patchplan.plans.subset_choice import Choice, choose
@@ -114,7 +114,7 @@ def subset(
     opened = open_plan(plan, root)
     choice.check(opened)
     if missing is not None:
-        choice = _missing(opened, choice, [Path(one) for one in as_list(missing)], absent_chunks)
+        choice = _missing(opened, choice, [location(one) for one in as_list(missing)], absent_chunks)
     found = write_choice(
         opened,
         choice,
@@ -135,7 +135,7 @@ def subset(
     )
 
 
-def _missing(plan: Plan, choice: Choice, paths: Sequence[Path], absent_chunks: str) -> Choice:
+def _missing(plan: Plan, choice: Choice, paths: Sequence[Location], absent_chunks: str) -> Choice:
     """Return a choice of those rows of an epoch that have no tile, or none that can be opened."""
     if absent_chunks not in get_args(AbsentChunks):
         raise ConfigError(f"--absent-chunks: found {absent_chunks!r}; allowed: {', '.join(get_args(AbsentChunks))}")

@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, get_args
 
 from patchplan.api.preparing import Prepared
 from patchplan.errors import ConfigError
+from patchplan.objects import Location, location
 from patchplan.tiles.identity import identity as identity_of_tiles
 from patchplan.tiles.memory import ArrayTiles, ObjectTiles
 from patchplan.tiles.opening import open_tiles
@@ -14,7 +14,7 @@ from patchplan.tiles.protocol import Tiles
 from patchplan.tiles.words import AbsentChunks
 
 
-def tiles_identity(tiles: Tiles, paths: Sequence[Path]) -> list[dict[str, Any]]:
+def tiles_identity(tiles: Tiles, paths: Sequence[Location]) -> list[dict[str, Any]]:
     """Return what tells these tiles from others."""
     if paths:
         return identity_of_tiles(paths)
@@ -22,17 +22,17 @@ def tiles_identity(tiles: Tiles, paths: Sequence[Path]) -> list[dict[str, Any]]:
     return [{"path": tiles.uris[0], "files": tiles.n, "digest": forms}]
 
 
-def tile_paths(tiles: Any) -> list[Path]:
+def tile_paths(tiles: Any) -> list[Location]:
     """Return the paths of tiles that are files; nothing for arrays and objects."""
     if isinstance(tiles, str | os.PathLike):
-        return [Path(tiles)]
+        return [location(tiles)]
     if isinstance(tiles, Sequence) and tiles and all(isinstance(one, str | os.PathLike) for one in tiles):
-        return [Path(one) for one in tiles]
+        return [location(one) for one in tiles]
     return []
 
 
 def open_any_tiles(
-    tiles: Any, paths: Sequence[Path], prepared: Prepared, *, absent_chunks: str, later_wins: bool
+    tiles: Any, paths: Sequence[Location], prepared: Prepared, *, absent_chunks: str, later_wins: bool
 ) -> Tiles:
     """Open tiles, wherever they are.
 

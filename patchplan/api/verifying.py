@@ -6,7 +6,9 @@ from pydantic import BaseModel, ConfigDict
 
 from patchplan.api.common import PathLike, Progress, counting
 from patchplan.core.amounts import parse_workers
+from patchplan.objects import location
 from patchplan.publish.checking import check_checksums, shown
+from patchplan.publish.checksums import check_checksummed
 
 
 class ChangedFile(BaseModel):
@@ -77,6 +79,7 @@ def verify(output: PathLike, *, workers: int | None = None, progress: Progress |
     ConfigError
         If `workers` is no number of threads.
     """
+    check_checksummed(location(output))
     path = Path(output)
     if path.name in ("", ".."):
         path = path.resolve()  # the checksums have its name

@@ -12,7 +12,7 @@ from patchplan.cli.boundary import BAD_INPUT
 app = typer.Typer(
     name="patchplan",
     help="Plan patches and tiles for images of any size.",
-    epilog="Start with: patchplan demo",
+    epilog="Start with: patchplan demo. All examples run in its folder, in this order.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",

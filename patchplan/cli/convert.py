@@ -1,6 +1,5 @@
 """`patchplan convert`: a plan in another format."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,11 +12,11 @@ EXAMPLE = "Example: patchplan convert plan.parquet -o plan.csv"
 
 @reported
 def convert(
-    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan.")],
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="A plan.")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="PLAN2", help="The same plan: .parquet, .csv or .json.")
+        str | None, typer.Option("-o", "--output", metavar="PLAN2", help="The same plan: .parquet, .csv or .json.")
     ] = None,
-    root: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder that paths in the plan start from.")] = None,
+    root: Annotated[str | None, typer.Option(metavar="DIR", help="Folder that paths in the plan start from.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing plan.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written; write nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,

@@ -1,6 +1,5 @@
 """`patchplan export`: a plan as GeoJSON, for QuPath."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,9 +15,9 @@ PATCHES, RUN = "Patches", "Running"
 
 @reported
 def export(
-    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan to draw.")],
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="The plan to draw.")],
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option("-o", "--output", metavar="OUT", help=".geojson for one image, else a folder with a file each."),
     ] = None,
     kept: Annotated[bool, typer.Option("--kept", help="Draw what is kept of tiles, not what is read.")] = False,
@@ -37,7 +36,7 @@ def export(
         int | None, typer.Option(metavar="K", help="Which fold of a plan with folds.", rich_help_panel=PATCHES)
     ] = None,
     root: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="DIR", help="Folder that paths in the plan start from.", rich_help_panel=PATCHES),
     ] = None,
     overwrite: Annotated[

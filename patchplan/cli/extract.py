@@ -1,25 +1,25 @@
 """`patchplan extract`: patches out of images."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from patchplan.cli.boundary import reported
+from patchplan.cli.clusters import talking
 from patchplan.cli.progress import progress_bars
 from patchplan.cli.render import say
 from patchplan.errors import ConfigError
 from patchplan.extracting.words import FileFormat, PadModeName
 
-EXAMPLE = "Example: patchplan extract plan.parquet -o patches.zarr"
+EXAMPLE = "Example: patchplan extract plan.parquet -o tiles.zarr"
 PATCHES, OTHERS, EMPTY, RUN = "Patches", "Other images (--from)", "A store for predictions (--empty)", "Running"
 
 
 @reported
 def extract(
-    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="Which patches to cut out.")],
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="Which patches to cut out.")],
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option("-o", "--output", metavar="OUT", help=".zarr a stack, .npy an array, else a folder of files."),
     ] = None,
     file_format: Annotated[FileFormat | None, typer.Option("--format", help="What is in a folder (npy).")] = None,
@@ -35,10 +35,10 @@ def extract(
     ] = None,
     pad_mode: Annotated[
         PadModeName,
-        typer.Option(help="What is outside an image; constant is 0.", rich_help_panel=PATCHES),
+        typer.Option(help="What is outside an image: 0, its mirror image, its edge.", rich_help_panel=PATCHES),
     ] = "constant",
     root: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="DIR", help="Folder that paths in the plan start from.", rich_help_panel=PATCHES),
     ] = None,
     images: Annotated[
@@ -83,6 +83,10 @@ def extract(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the same run was stopped.", rich_help_panel=RUN)
     ] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="On the workers of Dask; local: processes here.", rich_help_panel=RUN),
+    ] = None,
     checksums: Annotated[
         bool, typer.Option("--checksums", help="Write OUT.sha256 for patchplan verify.", rich_help_panel=RUN)
     ] = False,
@@ -99,7 +103,7 @@ def extract(
     from patchplan import api
     from patchplan.cli.extracted import show_extracted
 
-    with progress_bars(quiet=quiet) as progress:
+    with talking(quiet=quiet), progress_bars(quiet=quiet) as progress:
         result = api.extract(
             plan,
             output,
@@ -122,6 +126,7 @@ def extract(
             workers=workers,
             overwrite=overwrite,
             resume=resume,
+            scheduler=scheduler,
             checksums=checksums,
             dry_run=dry_run,
             progress=progress,

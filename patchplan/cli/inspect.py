@@ -1,7 +1,6 @@
 """`patchplan inspect`: what a plan covers, or how images are read."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -43,29 +42,32 @@ def inspect(
     ] = False,
     context: Annotated[
         str | None,
-        typer.Option(metavar="SIZE", help="Pixels around each patch that its split sees too.", rich_help_panel=REQUIRE),
+        typer.Option(
+            metavar="SIZE", help="Pixels around a patch that its split sees: 16, or 8,16,16.", rich_help_panel=REQUIRE
+        ),
     ] = None,
     cost: Annotated[
         bool, typer.Option("--cost", help="Tell what reading all patches costs.", rich_help_panel=COST)
     ] = False,
     cache: Annotated[
         str | None,
-        typer.Option(metavar="SIZE", help="Decoded chunks that a reader keeps (1GB).", rich_help_panel=COST),
+        typer.Option(metavar="SIZE", help="Decoded chunks that a reader keeps (1GB); 0: none.", rich_help_panel=COST),
     ] = None,
     png: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw maps of visits.", rich_help_panel=PICTURES)
+        str | None, typer.Option(metavar="FILE", help="Draw maps of visits.", rich_help_panel=PICTURES)
     ] = None,
     png_value: Annotated[
         MapValue | None,
         typer.Option(help="What a picture pixel shows of those it covers (mean).", rich_help_panel=PICTURES),
     ] = None,
     html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a page to look around in.", rich_help_panel=PICTURES)
+        str | None,
+        typer.Option(metavar="FILE", help="Write a page to look around in, offline.", rich_help_panel=PICTURES),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace these files.", rich_help_panel=PICTURES)
     ] = False,
-    root: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder that paths in the plan start from.")] = None,
+    root: Annotated[str | None, typer.Option(metavar="DIR", help="Folder that paths in the plan start from.")] = None,
     axes: Annotated[
         str | None, typer.Option(metavar="LETTERS", help="Axes, such as ZYX.", rich_help_panel=READING)
     ] = None,
@@ -83,7 +85,9 @@ def inspect(
     ] = False,
     max_boxes: Annotated[
         int | None,
-        typer.Option(metavar="K", help="Boxes to list per image and kind (20).", rich_help_panel=OUTPUT),
+        typer.Option(
+            metavar="K", help="Boxes to list per image: uncovered, gaps, doubles, leaks (20).", rich_help_panel=OUTPUT
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel=OUTPUT)] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.", rich_help_panel=OUTPUT)] = False,

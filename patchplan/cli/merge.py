@@ -1,6 +1,5 @@
 """`patchplan merge`: several plans as one."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,14 +12,14 @@ EXAMPLE = "Example: patchplan merge part1.parquet part2.parquet -o whole.parquet
 
 @reported
 def merge(
-    plans: Annotated[list[Path], typer.Argument(metavar="PART...", help="Subsets of one plan, or any plans.")],
+    plans: Annotated[list[str], typer.Argument(metavar="PART...", help="Subsets of one plan, or any plans.")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="WHOLE", help="The merged plan: .parquet, .csv or .json.")
+        str | None, typer.Option("-o", "--output", metavar="WHOLE", help="The merged plan: .parquet, .csv or .json.")
     ] = None,
     allow_duplicates: Annotated[
         bool, typer.Option("--allow-duplicates", help="Take rows once that several parts have.")
     ] = False,
-    root: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder that paths in the plans start from.")] = None,
+    root: Annotated[str | None, typer.Option(metavar="DIR", help="Folder that paths in the plans start from.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing plan.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written; write nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,

@@ -1,6 +1,5 @@
 """`patchplan plan`: from images and a config to a table of patches."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ from patchplan.cli.render import say, show_plan
 from patchplan.cli.values import per_axis
 from patchplan.plans.words import StrategyName
 
-EXAMPLE = "Example: patchplan plan images/ --strategy tiled --patch-size 256 --overlaps 32 -o plan.parquet"
+EXAMPLE = "Example: patchplan plan nuclei.tif --strategy tiled --patch-size 256 --overlaps 32 -o plan.parquet"
 STRATEGY, READING, OUTPUT = "Strategy (goes over the config)", "Reading images", "Output"
 SIZES = "64 (all axes), 64,64 (Y,X) or 16,64,64 (Z,Y,X)"
 
@@ -23,23 +22,30 @@ def plan(
         typer.Argument(metavar="INPUT", help="Images: TIFF, Zarr, OME-Zarr, .npy, PNG, JPEG; folders, globs."),
     ],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="PLAN", help="The plan: .parquet, .csv or .json.")
+        str | None, typer.Option("-o", "--output", metavar="PLAN", help="The plan: .parquet, .csv or .json.")
     ] = None,
     config: Annotated[
-        Path | None,
+        str | None,
         typer.Option("-c", "--config", metavar="FILE", help="YAML: strategy, and regions, filter, split, weights."),
     ] = None,
-    strategy: Annotated[StrategyName | None, typer.Option(help="Where to look.", rich_help_panel=STRATEGY)] = None,
+    strategy: Annotated[
+        StrategyName | None,
+        typer.Option(
+            help="How patches are placed: tiled for prediction, others for training.", rich_help_panel=STRATEGY
+        ),
+    ] = None,
     patch_size: Annotated[
         str | None, typer.Option(metavar="SIZE", help=f"Pixels: {SIZES}.", rich_help_panel=STRATEGY)
     ] = None,
     overlaps: Annotated[
         str | None,
-        typer.Option(metavar="SIZE", help="Pixels in all that neighbours share.", rich_help_panel=STRATEGY),
+        typer.Option(
+            metavar="SIZE", help="Pixels that neighbours share in all: twice the halo.", rich_help_panel=STRATEGY
+        ),
     ] = None,
     halo: Annotated[
         str | None,
-        typer.Option(metavar="SIZE", help="Instead: pixels lost per side.", rich_help_panel=STRATEGY),
+        typer.Option(metavar="SIZE", help="Instead: pixels that a tile loses per side.", rich_help_panel=STRATEGY),
     ] = None,
     stride: Annotated[
         str | None,
@@ -62,7 +68,9 @@ def plan(
     ] = None,
     axes: Annotated[
         str | None,
-        typer.Option(metavar="LETTERS", help="Axes of the images, such as ZYX.", rich_help_panel=READING),
+        typer.Option(
+            metavar="LETTERS", help="Axes of the images, such as ZYX, if files do not say.", rich_help_panel=READING
+        ),
     ] = None,
     series: Annotated[int | None, typer.Option(metavar="N", help="TIFF series.", rich_help_panel=READING)] = None,
     level: Annotated[
@@ -85,10 +93,10 @@ def plan(
     ] = False,
     workers: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Threads that read pixels (filter, weights).", rich_help_panel=READING),
+        typer.Option(metavar="N", help="Threads that read pixels for a filter or weights.", rich_help_panel=READING),
     ] = None,
     filter_map: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             metavar="FILE",
             help="Write what the filter finds as an image (.tif, or a folder), a picture beside it.",
@@ -97,11 +105,13 @@ def plan(
     ] = None,
     no_rows: Annotated[
         bool,
-        typer.Option("--no-rows", help="Header only (sequential, tiled, whole).", rich_help_panel=OUTPUT),
+        typer.Option(
+            "--no-rows", help="Header only: rows follow from it (sequential, tiled, whole).", rich_help_panel=OUTPUT
+        ),
     ] = False,
     root: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder that paths in the plan start from.", rich_help_panel=OUTPUT),
+        str | None,
+        typer.Option(metavar="DIR", help="Folder that paths in the plan start from (its own).", rich_help_panel=OUTPUT),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing plan.", rich_help_panel=OUTPUT)

@@ -1,11 +1,11 @@
 """`patchplan stitch`: from predicted tiles to images."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from patchplan.cli.boundary import reported
+from patchplan.cli.clusters import talking
 from patchplan.cli.progress import progress_bars
 from patchplan.cli.render import say
 from patchplan.cli.values import entries, number, number_of_levels, per_axis
@@ -16,7 +16,7 @@ from patchplan.tiles.words import AbsentChunks
 if TYPE_CHECKING:
     from patchplan.stitching.result import StitchResult
 
-EXAMPLE = "Example: patchplan stitch plan.parquet predictions.zarr -o stitched.zarr"
+EXAMPLE = "Example: patchplan stitch plan.parquet tiles.zarr -o stitched.ome.zarr --checksums"
 TILES, VALUES, IMAGE, JOBS, RUN = "Tiles", "Values", "Output image", "Job arrays", "Running"
 WITH_FINISH = {"root", "memory", "workers", "overwrite", "checksums"}
 """Options that `--finish` takes; all others were said to the shares."""
@@ -25,20 +25,20 @@ WITH_FINISH = {"root", "memory", "workers", "overwrite", "checksums"}
 @reported
 def stitch(
     ctx: typer.Context,
-    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="The plan that the tiles follow.")],
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="The plan that the tiles follow.")],
     tiles: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Argument(metavar="TILES", help="Stacks (.zarr, .npy) or folders of .npy or .tif.", show_default=False),
     ] = None,
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option("-o", "--output", metavar="OUT", help=".zarr, .tif or .npy; a folder for several images."),
     ] = None,
     output_format: Annotated[
         OutputFormat | None, typer.Option("--format", help="What goes into a folder of several images.")
     ] = None,
     epoch: Annotated[int, typer.Option(metavar="K", help="Which epoch of the plan.")] = 0,
-    root: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder that paths in the plan start from.")] = None,
+    root: Annotated[str | None, typer.Option(metavar="DIR", help="Folder that paths in the plan start from.")] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Read every tile and report; write nothing.", rich_help_panel=TILES)
     ] = False,
@@ -46,11 +46,11 @@ def stitch(
         bool, typer.Option("--check-nan", help="As --check, and NaN counts as broken.", rich_help_panel=TILES)
     ] = False,
     missing_output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="FILE", help="Write a plan of the tiles to run again.", rich_help_panel=TILES),
     ] = None,
     allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Go on without missing tiles.", rich_help_panel=TILES)
+        bool, typer.Option("--allow-missing", help="Go on without missing tiles; list them.", rich_help_panel=TILES)
     ] = False,
     absent_chunks: Annotated[
         AbsentChunks,
@@ -66,18 +66,22 @@ def stitch(
     ] = None,
     scale: Annotated[
         str | None,
-        typer.Option(metavar="FACTOR", help="Tiles are larger or smaller: 2 or 1/2,1/2.", rich_help_panel=TILES),
+        typer.Option(
+            metavar="FACTOR", help="Output pixels per pixel of the image: 2 or 1/2,1/2.", rich_help_panel=TILES
+        ),
     ] = None,
     blend: Annotated[
         Blend | None, typer.Option(help="How overlapping tiles become one.", rich_help_panel=VALUES)
     ] = None,
     reduce: Annotated[
         str | None,
-        typer.Option(metavar="HOW", help="argmax, channel:K, threshold:T, softmax or sigmoid.", rich_help_panel=VALUES),
+        typer.Option(
+            metavar="HOW", help="Then: argmax, channel:K, threshold:T, softmax, sigmoid.", rich_help_panel=VALUES
+        ),
     ] = None,
     dtype: Annotated[
         str | None,
-        typer.Option(metavar="DTYPE", help="Round and clip to this type.", rich_help_panel=VALUES),
+        typer.Option(metavar="DTYPE", help="Of the output; integers are rounded and clipped.", rich_help_panel=VALUES),
     ] = None,
     fill_value: Annotated[
         str, typer.Option(metavar="V", help="For pixels that no tile covers.", rich_help_panel=VALUES)
@@ -88,9 +92,12 @@ def stitch(
     labels: Annotated[
         bool, typer.Option("--labels", help="Pixels are labels: nearest in pyramids.", rich_help_panel=VALUES)
     ] = False,
-    ngff: Annotated[Ngff, typer.Option(help="Version of OME-Zarr.", rich_help_panel=IMAGE)] = "0.5",
+    ngff: Annotated[Ngff, typer.Option(help="Version of OME-Zarr; 0.4 is Zarr v2.", rich_help_panel=IMAGE)] = "0.5",
     levels: Annotated[
-        str | None, typer.Option(metavar="N", help="Pyramid levels: auto, or 1 for none.", rich_help_panel=IMAGE)
+        str | None,
+        typer.Option(
+            metavar="N", help="Levels with full resolution: auto, or 1 for no pyramid.", rich_help_panel=IMAGE
+        ),
     ] = None,
     chunks: Annotated[
         str | None, typer.Option(metavar="SIZE", help="Pixels of a chunk or TIFF tile.", rich_help_panel=IMAGE)
@@ -100,14 +107,20 @@ def stitch(
     ] = None,
     compression: Annotated[
         str | None,
-        typer.Option(metavar="CODEC", help="zstd[:LEVEL], blosc, gzip, zlib, lzw, none.", rich_help_panel=IMAGE),
+        typer.Option(
+            metavar="CODEC", help="zstd[:LEVEL], blosc, gzip; TIFF: zstd, zlib, lzw; none.", rich_help_panel=IMAGE
+        ),
     ] = None,
     share: Annotated[
         str | None,
         typer.Option(metavar="K/N", help="Write the K-th of N shares of the blocks.", rich_help_panel=JOBS),
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Blocks on the workers of Dask; local: here.", rich_help_panel=JOBS),
+    ] = None,
     finish: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="OUT", help="Complete OUT when all shares are written; no TILES.", rich_help_panel=JOBS),
     ] = None,
     memory: Annotated[
@@ -160,6 +173,7 @@ def stitch(
         "overwrite": overwrite,
         "resume": resume,
         "share": share,
+        "scheduler": scheduler,
         "checksums": checksums,
         "dry_run": dry_run,
     }
@@ -167,7 +181,10 @@ def stitch(
         _finish(ctx, plan, finish, options, as_json=as_json, quiet=quiet)
         return
     if not tiles:
-        raise TilesError("no TILES given; allowed: stacks (.zarr, .npy) or folders of .npy or .tif")
+        raise TilesError(
+            "no TILES given; allowed: stacks (.zarr, .npy) or folders of .npy or .tif, as "
+            f"patchplan extract {plan} -o tiles.zarr makes them"
+        )
     only_check = check or check_nan
     if output is None and not (only_check or dry_run):
         raise OutputError(
@@ -182,9 +199,7 @@ def stitch(
         say(line, "warning")
 
 
-def _finish(
-    ctx: typer.Context, plan: Path, output: Path, options: dict[str, Any], *, as_json: bool, quiet: bool
-) -> None:
+def _finish(ctx: typer.Context, plan: str, output: str, options: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
     """Complete what shares have written; options that only they can be told are refused."""
     from patchplan.cli.heap import keep_heap_small
     from patchplan.cli.stitched import show_result
@@ -206,7 +221,7 @@ def _finish(
 
 
 def _run(
-    plan: Path, tiles: list[Path], output: Path | None, options: dict[str, Any], *, as_json: bool, quiet: bool
+    plan: str, tiles: list[str], output: str | None, options: dict[str, Any], *, as_json: bool, quiet: bool
 ) -> "StitchResult":
     """Stitch; where the audit fails, what it found goes to stdout all the same."""
     from patchplan.cli.heap import keep_heap_small
@@ -215,11 +230,13 @@ def _run(
     from patchplan import api
 
     try:
-        with progress_bars(quiet=quiet) as progress:
+        with talking(quiet=quiet), progress_bars(quiet=quiet) as progress:
             return api.stitch(plan, tiles, output, progress=progress, **options)
     except AuditError as error:
         if as_json and error.result is not None:
             typer.echo(error.result.model_dump_json(indent=2))
         if not quiet and error.result is not None and error.result.missing_output:
             say(f"wrote {error.result.missing_output}: what to run again", "note")
+        elif error.result is not None and error.result.missing:
+            error.add_note("--missing-output FILE writes a plan of what is missing; --allow-missing goes on without")
         raise

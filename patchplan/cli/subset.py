@@ -1,6 +1,5 @@
 """`patchplan subset`: some rows of a plan."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,15 +8,18 @@ from patchplan.cli.boundary import reported
 from patchplan.cli.progress import progress_bars
 from patchplan.tiles.words import AbsentChunks
 
-EXAMPLE = "Example: patchplan subset plan.parquet --split train -o train.parquet"
+EXAMPLE = (
+    "Example: patchplan subset plan.parquet --index 0:2 -o part1.parquet && "
+    "patchplan subset plan.parquet --index 2:4 -o part2.parquet"
+)
 ROWS, RUN = "Rows: all that is given must be true", "Running"
 
 
 @reported
 def subset(
-    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan.")],
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="A plan.")],
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option("-o", "--output", metavar="PART", help="The chosen rows, as a plan: .parquet, .csv or .json."),
     ] = None,
     image: Annotated[
@@ -41,7 +43,7 @@ def subset(
         ),
     ] = None,
     missing: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             metavar="TILES",
             help="Patches of which these have no tile, or a broken one; may be repeated.",
@@ -53,7 +55,7 @@ def subset(
         typer.Option(help="What chunks of TILES mean that a bare Zarr array has not stored.", rich_help_panel=ROWS),
     ] = "missing",
     root: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder that paths in the plan start from.", rich_help_panel=RUN)
+        str | None, typer.Option(metavar="DIR", help="Folder that paths in the plan start from.", rich_help_panel=RUN)
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing plan.", rich_help_panel=RUN)

@@ -1,6 +1,5 @@
 """`patchplan verify`: whether an output is still as it was written."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +12,7 @@ EXAMPLE = "Example: patchplan verify stitched.ome.zarr"
 
 @reported
 def verify(
-    output: Annotated[Path, typer.Argument(metavar="OUT", help="What was written, with OUT.sha256 beside it.")],
+    output: Annotated[str, typer.Argument(metavar="OUT", help="What was written, with OUT.sha256 beside it.")],
     workers: Annotated[int | None, typer.Option(metavar="N", help="Threads.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,

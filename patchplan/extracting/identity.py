@@ -4,7 +4,6 @@ import os
 from collections.abc import Sequence
 from hashlib import blake2b
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from patchplan.core.specs import IntArray
@@ -13,8 +12,10 @@ from patchplan.extracting.content import Content
 from patchplan.extracting.sources import Sources
 from patchplan.extracting.target import Target
 from patchplan.images.padding import PadMode
+from patchplan.images.paths import look
 from patchplan.journal import Identity
 from patchplan.journal.identity import Facts
+from patchplan.objects import Location, ObjectPath
 
 IMAGES = "images"
 
@@ -63,7 +64,7 @@ def _images(sources: Sources, images: Sequence[int]) -> list[dict[str, Any]]:
     for data_idx in images:
         info = sources[data_idx].info
         try:
-            found = os.stat(paths[data_idx])  # noqa: PTH116 - a Path per file is slow
+            found = _stamp(paths[data_idx])
         except OSError as error:
             raise ImageError(f"{sources.name(data_idx)}: cannot be read: {error.strerror or error}") from None
         described.append(
@@ -71,13 +72,22 @@ def _images(sources: Sources, images: Sequence[int]) -> list[dict[str, Any]]:
                 "data_idx": data_idx,
                 "uri": sources.uris[data_idx],
                 "read as": [info.array, info.series, info.level, info.axes],
-                "file": [info.fingerprint, found.st_size, found.st_mtime_ns],
+                "file": [info.fingerprint, *found],
             }
         )
     return described
 
 
-def check_images(found: Facts, now: Facts, where: Path) -> None:
+def _stamp(path: Location) -> tuple[int, int]:
+    """Return size and time of a file, of an object size and tag; of a prefix nothing is known."""
+    if isinstance(path, ObjectPath):
+        seen = look(path)
+        return seen.size, seen.version
+    found = os.stat(path)  # noqa: PTH116 - a Path per file is slow
+    return found.st_size, found.st_mtime_ns
+
+
+def check_images(found: Facts, now: Facts, where: Location) -> None:
     """Raise OutputError naming an image that is not that of the stopped run."""
     for before, after in zip(found[IMAGES], now[IMAGES], strict=True):
         if before == after:

@@ -7,7 +7,7 @@ import numpy as np
 
 from patchplan.core.specs import IntArray
 from patchplan.extracting.batches import Batch
-from patchplan.journal import Journal, Kind, Recording, Records, pieces, stamp
+from patchplan.journal import AnyJournal, Kind, Recording, Records, pieces, stamp
 from patchplan.tiles.writing.writer import TileWriter
 
 
@@ -25,7 +25,7 @@ class Ledger:
     """
 
     def __init__(self, recording: Recording, writer: TileWriter, index: range | IntArray) -> None:
-        self._journal: Journal = recording.journal
+        self._journal: AnyJournal = recording.journal
         self._writer = writer
         found = self._holding(recording.records, index)
         order = np.argsort(found[:, 0], kind="stable")
@@ -37,10 +37,10 @@ class Ledger:
         """Return first row and number of rows of the batches whose files are as they were noted."""
         records = records[records["kind"] == Kind.PIECE]
         columns = (records["sample"], records["count"][:, -1], records["stamp"])
-        found = {}
+        found, before = {}, self._writer.stamps()
         for start, count, told in zip(*(column.tolist() for column in columns), strict=True):
             rows = np.asarray(index[start : start + count], np.int64)
-            if len(rows) == count and stamp(self._writer.files(start, rows)) == told:
+            if len(rows) == count and before(self._writer.files(start, rows)) == told:
                 found[start] = count
         return np.array(list(found.items()), np.int64).reshape(-1, 2)
 
@@ -49,7 +49,10 @@ class Ledger:
         at = int(np.searchsorted(self._start, batch.start))
         return at < len(self._start) and (self._start[at], self._count[at]) == (batch.start, len(batch.index))
 
-    def note(self, batch: Batch) -> None:
-        """Note that a batch is written. Threads may call it at once."""
-        told = stamp(self._writer.files(batch.start, batch.index))
+    def note(self, batch: Batch, told: int | None = None) -> None:
+        """Note that a batch is written. Threads may call it at once.
+
+        `told` is the stamp of its files, where who wrote them has taken it.
+        """
+        told = stamp(self._writer.files(batch.start, batch.index)) if told is None else told
         self._journal.append(pieces(0, 0, batch.start, (0,), (len(batch.index),), 0, told))

@@ -44,7 +44,8 @@ def extract_rows(
     sources.open(content.images, running.progress)
     used = [sources[data_idx] for data_idx in content.images]
     notes = sources.notes(content.images)
-    workers = workers_within(running.memory, running.workers, content, used)
+    wanted = running.workers if running.cluster is None else running.cluster.threads()
+    workers = workers_within(running.memory, wanted, content, used)
     if target is not None and not running.dry_run:
         more = {OVERWRITE: running.overwrite, CHECKSUMS: running.checksums}
         identity = identity_of(content, sources, target, pad_mode, **more)

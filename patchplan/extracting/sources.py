@@ -1,7 +1,6 @@
 """The images that patches are cut from: a plan's own, or others of the same shapes."""
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -9,6 +8,7 @@ from patchplan.core.axes import spatial_axes
 from patchplan.core.specs import IntArray
 from patchplan.errors import ConfigError, ImageError
 from patchplan.images import ImageSource
+from patchplan.objects import Location, location
 from patchplan.plans.plan import Plan
 from patchplan.tiles.protocol import TileForm
 
@@ -58,10 +58,12 @@ class Sources:
         """By image, a number: equal for images of the same channels and dtype."""
 
     @property
-    def paths(self) -> list[Path]:
+    def paths(self) -> list[Location]:
         """Where the images are."""
         plan = self._plan
-        return [Path(uri) for uri in self.uris] if self.given else list(map(plan.image_path, range(len(plan.images))))
+        if self.given:
+            return list(map(location, self.uris))
+        return list(map(plan.image_path, range(len(plan.images))))
 
     def _check_channels(self, data_idx: int, n_channels: int, channels: Sequence[int]) -> None:
         wrong = [channel for channel in channels if not 0 <= channel < n_channels]

@@ -13,7 +13,8 @@ from patchplan.extracting.content import Content
 from patchplan.extracting.result import Kind
 from patchplan.extracting.words import FileFormat
 from patchplan.images.paths import is_zarr_folder
-from patchplan.publish import Growth, check_folder, check_free, growing
+from patchplan.objects import Location
+from patchplan.publish import Growth, check_folder, check_free, growing, resolved
 from patchplan.tiles.writing.array import ArrayWriter, is_begun
 from patchplan.tiles.writing.folder import FolderWriter, folder_files
 from patchplan.tiles.writing.stack import StackWriter, create_empty_stack, is_stack_of, stack_files
@@ -33,12 +34,12 @@ SUFFIXES = frozenset((".tif", ".tiff", ".png", ".jpg", ".jpeg", ".zip", ".csv", 
 class Target:
     """An output and its kind."""
 
-    path: Path
+    path: Location
     kind: Kind
     format: Literal["zarr", "npy", "tif"]
 
     @classmethod
-    def of(cls, output: Path, file_format: FileFormat | None) -> "Target":
+    def of(cls, output: Location, file_format: FileFormat | None) -> "Target":
         """Read the kind from the suffix; ConfigError for a file format where there is no folder."""
         suffix = output.suffix.lower()
         if suffix in SUFFIXES:
@@ -64,11 +65,11 @@ class Target:
         else:
             check_free(self.path, overwrite=overwrite)
 
-    def check_harmless(self, inputs: Iterable[Path]) -> None:
+    def check_harmless(self, inputs: Iterable[Location]) -> None:
         """Raise OutputError if an input would be lost."""
-        here = self.path.resolve()
+        here = resolved(self.path)
         for given in inputs:
-            there = given.resolve()
+            there = resolved(given)
             if here == there or here in there.parents:
                 raise OutputError(f"{self.path}: {given} is read for this and would be lost; give another name")
         store = next((parent for parent in here.parents if is_zarr_folder(parent)), None)
@@ -93,23 +94,31 @@ class Target:
 
     def growing(self, *, overwrite: bool, resume: bool = False) -> AbstractContextManager[Growth]:
         """Grow what takes its place when the block ends well."""
-        return growing(self.path, folder=self.is_folder, overwrite=overwrite, ours=self._ours, resume=resume)
+        return growing(
+            self.path,
+            folder=self.is_folder,
+            overwrite=overwrite,
+            ours=self._ours,
+            resume=resume,
+            zarr=self.kind == "stack",
+        )
 
-    def writer(self, place: Path, content: Content, uuid: str, threads: int) -> TileWriter:
+    def writer(self, place: Location, content: Content, uuid: str, threads: int) -> TileWriter:
         """Begin to write where the output grows, or go on with what is there; `uuid` is of plan and options."""
-        if self.kind == "array":
-            return ArrayWriter(place, content.n, content.only_form)
-        place.mkdir(exist_ok=True)
-        if self.kind == "folder":
-            return FolderWriter(place, content.largest_index, self.format)
+        if isinstance(place, Path):
+            if self.kind == "array":
+                return ArrayWriter(place, content.n, content.only_form)
+            place.mkdir(exist_ok=True)
+            if self.kind == "folder":
+                return FolderWriter(place, content.largest_index, self.format)
         rows = content.batch_rows
         return StackWriter(
             place, content.n, content.only_form, rows=rows, uuid=uuid, threads=threads, **_about(content)
         )
 
-    def is_begun(self, place: Path, content: Content) -> bool:
+    def is_begun(self, place: Location, content: Content) -> bool:
         """Tell whether what a stopped run noted can be there still, where no file tells of it."""
-        return self.kind != "array" or is_begun(place, content.n, content.only_form)
+        return self.kind != "array" or not isinstance(place, Path) or is_begun(place, content.n, content.only_form)
 
     def is_complete(self, content: Content, uuid: str) -> bool:
         """Tell whether a stack stands under the name that plan and options give; other kinds do not tell."""
@@ -121,7 +130,7 @@ class Target:
     def create_empty(self, content: Content, *, overwrite: bool) -> None:
         """Create a stack without rows."""
         with self.growing(overwrite=overwrite) as growth:
-            growth.place.mkdir()
+            growth.make_way()
             create_empty_stack(growth.place, content.n, content.only_form, **_about(content))
 
     def _ours(self, name: str) -> bool:

@@ -1,24 +1,25 @@
 """Cutting and writing batch by batch, in a run that can be gone on with."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
+from patchplan.cluster import Cluster, Session
 from patchplan.errors import OutputError
 from patchplan.extracting.batches import Batch, batches
 from patchplan.extracting.content import Content
 from patchplan.extracting.cutting import Cutter
 from patchplan.extracting.identity import check_images
 from patchplan.extracting.ledger import Ledger
+from patchplan.extracting.on_cluster import cutting, piece
 from patchplan.extracting.target import Target
 from patchplan.journal import Identity, Records, recorded
-from patchplan.publish import partial_of
+from patchplan.objects import Location, ObjectPath
+from patchplan.publish import clear, partial_of, written_at
 from patchplan.publish.checksums import manifest_of
 from patchplan.publish.files import look
-from patchplan.publish.swap import clear
 from patchplan.tiles.writing.writer import TileWriter
 
 Progress = Callable[[str, int, int], None]
@@ -26,7 +27,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """How to go about it: `memory` in bytes, threads, whether to write, to replace, to go on, and to add checksums."""
+    """How to go about it: `memory` in bytes, threads, whether to write, to replace, to go on, and to add checksums.
+
+    With a `cluster`, its workers cut and write, each process with as many threads and as much memory.
+    """
 
     memory: int
     workers: int
@@ -35,8 +39,9 @@ class Running:
     checksums: bool = False
     dry_run: bool = False
     progress: Progress | None = None
+    cluster: Cluster | None = None
 
-    def goes_on_with(self, path: Path) -> bool:
+    def goes_on_with(self, path: Location) -> bool:
         """Tell whether there is an output, or what a stopped run left of it, that need not be made anew."""
         if not self.resume:
             return False
@@ -45,7 +50,7 @@ class Running:
         return left or (there and not self.overwrite)
 
 
-def is_finished(content: Content, target: Target, uuid: str, images: Iterable[Path], *, checksums: bool) -> bool:
+def is_finished(content: Content, target: Target, uuid: str, images: Iterable[Location], *, checksums: bool) -> bool:
     """Tell whether an earlier run has ended well, so that nothing is left to go on with.
 
     A stack's UUID tells of plan and options; no image may be newer.
@@ -56,13 +61,13 @@ def is_finished(content: Content, target: Target, uuid: str, images: Iterable[Pa
         If something else stands under the name, or nobody can tell.
     """
     path = target.path
+    clear(path)  # a run may have been killed at its very last step
     if partial_of(path).is_dir():
         return False
-    clear(path)  # a run may have been killed at its very last step
     again = "use --overwrite to replace it, or another name"
     if not target.is_complete(content, uuid):
         raise OutputError(f"{path}: exists already, and does not tell that it is of this plan and options; {again}")
-    written = path.stat().st_mtime_ns
+    written = written_at(path)
     for image in images:
         if _last_change(image) > written:
             raise OutputError(f"{path}: is there already, and {image} is newer; {again}")
@@ -71,9 +76,11 @@ def is_finished(content: Content, target: Target, uuid: str, images: Iterable[Pa
     return True
 
 
-def _last_change(image: Path) -> int:
+def _last_change(image: Location) -> int:
     """Return when a file was written or moved, in ns; 0 for one that is not there, and cannot be cut anew."""
     with suppress(OSError):
+        if isinstance(image, ObjectPath):
+            return written_at(image)
         found = image.stat()
         return max(found.st_mtime_ns, found.st_ctime_ns)
     return 0
@@ -99,44 +106,62 @@ def write(content: Content, cutter: Cutter, target: Target, identity: Identity, 
             growth.has_checksums |= running.checksums
             if not recording.published:
                 with closing(target.writer(growth.place, content, identity.uuid, running.workers)) as writer:
-                    _fill(content, cutter, writer, Ledger(recording, writer, content.rows.index), running)
-                cutter.sources.check_unchanged(content.images)
+                    filling = Filling(content, cutter, Ledger(recording, writer, content.rows.index), running)
+                    if running.cluster is None:
+                        filling.here(writer)
+                    else:
+                        with cutting(running.cluster, content, cutter, target, growth.place, identity.uuid) as session:
+                            filling.on(session)
+                    cutter.sources.check_unchanged(content.images)
+                    writer.finish()
             growth.seal(running.workers, running.progress)
             recording.complete()
         return recording.notes
 
 
-def _fill(content: Content, cutter: Cutter, writer: TileWriter, ledger: Ledger, running: Running) -> None:
-    """Cut and write all batches that are not written yet, each in a thread; stop at the first that fails."""
-    n_done = ledger.n_rows
+class Filling:
+    """The batches that are not written yet, and how many patches are."""
 
-    def one(batch: Batch) -> int:
-        writer.write(batch.start, batch.index, cutter.cut(batch.specs))
-        ledger.note(batch)
-        return len(batch.index)
+    def __init__(self, content: Content, cutter: Cutter, ledger: Ledger, running: Running) -> None:
+        self._content, self._cutter, self._ledger, self._running = content, cutter, ledger, running
+        self._done = 0
+        if ledger.n_rows:
+            self._tell(ledger.n_rows)
 
-    def wait(future: "Future[int]") -> None:
-        nonlocal n_done
-        n_done += future.result()
-        tell()
+    def _tell(self, n: int) -> None:
+        self._done += n
+        if self._running.progress is not None:
+            self._running.progress("patches", self._done, self._content.n)
 
-    def tell() -> None:
-        if running.progress is not None:
-            running.progress("patches", n_done, content.n)
+    def _todo(self) -> Iterator[Batch]:
+        content = self._content
+        for batch in batches(content.rows, content.batch_rows, self._cutter.sources.kind_of):
+            if not self._ledger.has(batch):
+                yield batch
 
-    if n_done:
-        tell()
-    waiting: deque[Future[int]] = deque()
-    with ThreadPoolExecutor(running.workers, "patchplan-extract") as pool:
-        try:
-            for batch in batches(content.rows, content.batch_rows, cutter.sources.kind_of):
-                if ledger.has(batch):
-                    continue
-                waiting.append(pool.submit(one, batch))
-                if len(waiting) > running.workers:
-                    wait(waiting.popleft())
-            while waiting:
-                wait(waiting.popleft())
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    def on(self, session: Session) -> None:
+        """Have all batches cut and written by a cluster, and note those that are."""
+        for batch, told in session.do(map(piece, self._todo()), at_once=self._running.workers):
+            self._ledger.note(batch, told)
+            self._tell(len(batch.index))
+
+    def here(self, writer: TileWriter) -> None:
+        """Cut and write all batches, each in a thread; stop at the first that fails."""
+
+        def one(batch: Batch) -> int:
+            writer.write(batch.start, batch.index, self._cutter.cut(batch.specs))
+            self._ledger.note(batch)
+            return len(batch.index)
+
+        waiting: deque[Future[int]] = deque()
+        with ThreadPoolExecutor(self._running.workers, "patchplan-extract") as pool:
+            try:
+                for batch in self._todo():
+                    waiting.append(pool.submit(one, batch))
+                    if len(waiting) > self._running.workers:
+                        self._tell(waiting.popleft().result())
+                while waiting:
+                    self._tell(waiting.popleft().result())
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise

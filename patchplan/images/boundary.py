@@ -66,7 +66,7 @@ def _name(kind: type[Exception]) -> str:
 
 
 @contextmanager
-def naming(uri: str | os.PathLike[str], doing: str = "cannot be opened", broken: str | None = None) -> Iterator[None]:
+def naming(uri: object, doing: str = "cannot be opened", broken: str | None = None) -> Iterator[None]:
     """Turn whatever is raised inside into a one-line ImageError that names the file.
 
     Our own errors pass unchanged, except a `RefusedError`, which still lacks the name.

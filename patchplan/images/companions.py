@@ -12,6 +12,7 @@ from patchplan.images.boundary import naming
 from patchplan.images.opening import open_image
 from patchplan.images.paths import absolute, is_zarr_folder
 from patchplan.images.source import ImageSource
+from patchplan.objects import Location, ObjectPath, location, placed
 
 MOST_NAMED = 5
 """Files that a message names of a folder."""
@@ -19,7 +20,7 @@ MOST_NAMED = 5
 Given = str | Sequence[str] | Mapping[str, str]
 
 
-def companion_paths(sources: Sequence[ImageSource], given: Given, *, base: Path, what: str) -> list[Path]:
+def companion_paths(sources: Sequence[ImageSource], given: Given, *, base: Path, what: str) -> list[Location]:
     """Return the path of each image's companion; all exist.
 
     Parameters
@@ -48,20 +49,20 @@ def companion_paths(sources: Sequence[ImageSource], given: Given, *, base: Path,
     else:
         if len(given) != len(sources):
             raise ConfigError(f"{what}: found {len(given)} paths; allowed: {len(sources)}, one per image")
-        return [_existing(source, [base / path], what) for source, path in zip(sources, given, strict=True)]
+        return [_existing(source, [placed(base, path)], what) for source, path in zip(sources, given, strict=True)]
     _check_own(sources, found, what)
     return found
 
 
-def _by_pattern(sources: Sequence[ImageSource], given: str, base: Path, what: str) -> list[Path]:
+def _by_pattern(sources: Sequence[ImageSource], given: str, base: Path, what: str) -> list[Location]:
     fields = re.findall(r"\{[^{}]*\}", given)
     for field in fields:
         if field not in ("{stem}", "{name}"):
             raise ConfigError(f"{what}: found {field} in {given!r}; allowed: {{stem}} and {{name}} of the image's file")
     if fields:
-        return [_existing(source, [base / path for path in _filled(source, given)], what) for source in sources]
-    path = base / given
-    if path.is_dir() and not is_zarr_folder(path):
+        return [_existing(source, [placed(base, path) for path in _filled(source, given)], what) for source in sources]
+    path = placed(base, given)
+    if not is_zarr_folder(path) and path.is_dir():
         return _in_folder(sources, path, what)
     if len(sources) > 1:
         raise ConfigError(
@@ -71,7 +72,7 @@ def _by_pattern(sources: Sequence[ImageSource], given: str, base: Path, what: st
     return [_existing(source, [path], what) for source in sources]
 
 
-def _by_name(sources: Sequence[ImageSource], given: Mapping[str, str], base: Path, what: str) -> list[Path]:
+def _by_name(sources: Sequence[ImageSource], given: Mapping[str, str], base: Path, what: str) -> list[Location]:
     names = [Path(source.uri).name for source in sources]
     unknown = [name for name in given if name not in names]
     if unknown:
@@ -79,7 +80,7 @@ def _by_name(sources: Sequence[ImageSource], given: Mapping[str, str], base: Pat
     for source, name in zip(sources, names, strict=True):
         if name not in given:
             raise ConfigError(f"{what}: image {source.uri} has none; give one for {name!r}")
-    return [_existing(source, [base / given[name]], what) for source, name in zip(sources, names, strict=True)]
+    return [_existing(source, [placed(base, given[name])], what) for source, name in zip(sources, names, strict=True)]
 
 
 def _stems(uri: str) -> list[str]:
@@ -93,19 +94,19 @@ def _filled(source: ImageSource, pattern: str) -> list[str]:
     return list(dict.fromkeys(named.replace("{stem}", stem) for stem in _stems(source.uri)))
 
 
-def _existing(source: ImageSource, paths: Sequence[Path], what: str) -> Path:
+def _existing(source: ImageSource, paths: Sequence[Location], what: str) -> Location:
     """Return the first path that exists."""
     for path in paths:
-        if os.path.lexists(path):
+        if path.exists() if isinstance(path, ObjectPath) else os.path.lexists(path):
             return path
     folder = paths[0].parent
     there = f"{folder} has {_listed(_names(folder))}" if folder.is_dir() else f"there is no folder {folder}"
     raise ImageError(f"image {source.uri} has no {what}: no file {paths[0]}; {there}")
 
 
-def _in_folder(sources: Sequence[ImageSource], folder: Path, what: str) -> list[Path]:
+def _in_folder(sources: Sequence[ImageSource], folder: Location, what: str) -> list[Location]:
     """Return for each image the one file or store of a folder that has its stem and is not the image."""
-    images = {absolute(Path(source.uri)) for source in sources}
+    images = {absolute(location(source.uri)) for source in sources}
     names = [name for name in _names(folder) if absolute(folder / name) not in images]
     by_stem: dict[str, list[str]] = {}
     for name in names:
@@ -127,9 +128,9 @@ def _only(source: ImageSource, by_stem: Mapping[str, list[str]], there: str, wha
     return fit[0]
 
 
-def _check_own(sources: Sequence[ImageSource], paths: Sequence[Path], what: str) -> None:
+def _check_own(sources: Sequence[ImageSource], paths: Sequence[Location], what: str) -> None:
     """Refuse that images of the same name share a companion: it belongs to one of them at most."""
-    owners: dict[Path, ImageSource] = {}
+    owners: dict[Location, ImageSource] = {}
     for source, path in zip(sources, paths, strict=True):
         other = owners.setdefault(path, source)
         if other is not source:
@@ -138,7 +139,7 @@ def _check_own(sources: Sequence[ImageSource], paths: Sequence[Path], what: str)
             )
 
 
-def _names(folder: Path) -> list[str]:
+def _names(folder: Location) -> list[str]:
     with naming(folder, "cannot be listed"):
         return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
@@ -163,7 +164,7 @@ def open_companions(sources: Sequence[ImageSource], given: Given, *, base: Path,
     return [_opened(source, path, what) for source, path in zip(sources, paths, strict=True)]
 
 
-def _opened(source: ImageSource, path: Path, what: str) -> ImageSource:
+def _opened(source: ImageSource, path: Location, what: str) -> ImageSource:
     companion = _with_axes(source, path)
     n_samples, found = companion.data_shape[0], source.data_shape[0]
     both = f"{what} {companion.uri} does not fit image {source.uri}"
@@ -176,7 +177,7 @@ def _opened(source: ImageSource, path: Path, what: str) -> ImageSource:
     return companion
 
 
-def _with_axes(source: ImageSource, path: Path) -> ImageSource:
+def _with_axes(source: ImageSource, path: Location) -> ImageSource:
     """Open a companion with the axes that it names, else with the image's, with or without channels."""
     z_as_samples = source.ndim == 2 and "Z" in source.axes
     refused: ImageError | None = None

@@ -8,8 +8,11 @@ from pathlib import Path
 
 from patchplan.errors import ImageError
 from patchplan.images.boundary import naming
-from patchplan.images.paths import SUFFIXES, absolute, is_zarr_folder
-from patchplan.images.zarr.store import STACK, FolderStore, is_stack
+from patchplan.images.paths import SUFFIXES, Uri, absolute, is_zarr_folder
+from patchplan.images.remote import expand_url, is_listed
+from patchplan.images.zarr.store import STACK, is_stack
+from patchplan.images.zarr.stores import folder_store
+from patchplan.objects import Location, ObjectPath, location
 
 _GLOB = frozenset("*?[")
 
@@ -18,16 +21,16 @@ _GLOB = frozenset("*?[")
 class Search:
     """Paths of images, and why others that lie in the same folders are left out."""
 
-    paths: list[Path]
+    paths: list[Location]
     left_out: list[ImageError]
 
 
-def find_images(inputs: Sequence[str | os.PathLike[str]]) -> list[Path]:
+def find_images(inputs: Sequence[Uri]) -> list[Location]:
     """Return the files and Zarr stores that the inputs name.
 
     Parameters
     ----------
-    inputs : sequence of path
+    inputs : sequence of path or URL
         Files and Zarr stores, in the order given; folders, searched recursively and sorted by path; glob
         patterns (`**` included), sorted by path. Hidden files in folders are left out, as are files without
         a suffix of an image and stacks of patches that patchplan wrote. A path found twice counts once. What
@@ -41,20 +44,35 @@ def find_images(inputs: Sequence[str | os.PathLike[str]]) -> list[Path]:
     return search(inputs).paths
 
 
-def search(inputs: Sequence[str | os.PathLike[str]]) -> Search:
+def search(inputs: Sequence[Uri]) -> Search:
     """Return what `find_images` does, and the stacks of patches that were found in folders."""
-    found: dict[str, Path] = {}
-    stacks: dict[str, Path] = {}
+    found: dict[str, Location] = {}
+    stacks: dict[str, Location] = {}
     for one in inputs:
         with naming(one):
-            for path in _expand(os.fspath(one), stacks):
+            for path in _expand(one, stacks):
                 found.setdefault(absolute(path), path)
     left_out = [ImageError(f"{path}: {STACK}") for key, path in stacks.items() if key not in found]
     return Search(list(found.values()), left_out)
 
 
-def _expand(text: str, stacks: dict[str, Path]) -> list[Path]:
+def _expand_url(path: ObjectPath, stacks: dict[str, Location]) -> list[ObjectPath]:
+    """Return the images that a URL means; stacks below a prefix are put into `stacks`."""
+    found = expand_url(path)
+    others = [one for one in found if one != path and _is_stack_of_patches(one)]
+    stacks.update({absolute(one): one for one in others})
+    if found and len(others) == len(found):
+        raise ImageError(f"{path}: no images below this prefix; {others[0].name} {STACK}")
+    return [one for one in found if one not in others]
+
+
+def _expand(given: Uri, stacks: dict[str, Location]) -> Sequence[Location]:
     """Return the images that an input means; stacks in a folder are put into `stacks`."""
+    where = location(given)
+    return _expand_url(where, stacks) if isinstance(where, ObjectPath) else _expand_path(str(given), stacks)
+
+
+def _expand_path(text: str, stacks: dict[str, Location]) -> list[Path]:
     if not text:
         raise ImageError("'': no such file or folder")
     path = Path(text)
@@ -98,10 +116,11 @@ def _is_store(path: Path) -> bool:
     return path.suffix.lower() == ".zarr" or is_zarr_folder(path)
 
 
-def _is_stack_of_patches(path: Path) -> bool:
+def _is_stack_of_patches(path: Location) -> bool:
     """Return whether a Zarr folder is no image but our own; of a broken one, opening it says why."""
     with contextlib.suppress(ImageError, OSError):
-        return path.is_dir() and is_stack(FolderStore(path), "")
+        is_folder = path.suffix.lower() == ".zarr" if isinstance(path, ObjectPath) else path.is_dir()
+        return is_folder and is_stack(folder_store(path), "")
     return False
 
 
@@ -112,7 +131,7 @@ def _walk(folder: Path) -> Iterator[Path]:
         entry = pending.pop()
         path = Path(entry.path)
         if not _is_folder(entry):
-            if _is_listed(entry.name):
+            if is_listed(entry.name):
                 yield path
         elif _is_store(path):
             yield path
@@ -134,11 +153,3 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
     with contextlib.suppress(OSError):
         return entry.is_dir()
     return False
-
-
-def _is_listed(name: str) -> bool:
-    """Return whether a file of a folder is taken; a plain .zip may be anything, so only .zarr.zip is."""
-    lower = name.lower()
-    if lower.endswith(".zip"):
-        return lower.endswith(".zarr.zip")
-    return os.path.splitext(lower)[1] in SUFFIXES  # noqa: PTH122 (much faster than Path on many files)

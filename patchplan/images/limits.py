@@ -76,6 +76,11 @@ class ChunkCache:
             self._keep(key, chunk)
         return chunk
 
+    def holds(self, key: tuple[object, ...]) -> bool:
+        """Return whether the chunk of this key is held now."""
+        with self._lock:
+            return key in self._chunks
+
     def _keep(self, key: tuple[object, ...], chunk: NDArray[Any]) -> None:
         with self._lock:
             if key not in self._chunks:

@@ -1,17 +1,17 @@
 """Open many images at once."""
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 from patchplan.errors import ImageError
 from patchplan.images.discover import search
 from patchplan.images.info import Options
 from patchplan.images.opening import open_members
+from patchplan.images.paths import Uri
 from patchplan.images.source import ImageSource
+from patchplan.objects import Location
 
 MAX_NAMED = 10
 """Broken files named in one message."""
@@ -38,7 +38,7 @@ class Found:
 
 
 def open_all(
-    inputs: Sequence[str | os.PathLike[str]],
+    inputs: Sequence[Uri],
     *,
     axes: str | None = None,
     series: int | None = None,
@@ -53,7 +53,7 @@ def open_all(
 
     Parameters
     ----------
-    inputs : sequence of path
+    inputs : sequence of path or URL
         See `find_images`.
     axes, series, level, array, z_as_samples
         See `open_image`; they hold for every input.
@@ -93,11 +93,11 @@ def open_all(
 
 
 def _open_each(
-    paths: Sequence[Path], options: Options, workers: int | None
+    paths: Sequence[Location], options: Options, workers: int | None
 ) -> Iterator[list[ImageSource | ImageError]]:
     """Yield the images of each path, or why they cannot be opened, in order."""
 
-    def one(path: Path) -> list[ImageSource | ImageError]:
+    def one(path: Location) -> list[ImageSource | ImageError]:
         return list(open_members(path, options))
 
     probe = 0 if workers is not None else N_PROBED

@@ -2,7 +2,6 @@
 
 import io
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +12,9 @@ from patchplan.images.boundary import RefusedError, one_line
 from patchplan.images.info import ImageInfo, Options
 from patchplan.images.layout import Box, parse_override
 from patchplan.images.paths import HEAD_BYTES, Seen, Stamp, absolute, fingerprint, is_touched, look
+from patchplan.images.ranges import Ranges
 from patchplan.images.reading import Described, Examined, Reader
+from patchplan.objects import ObjectPath, location
 
 MAX_HEADER = HEAD_BYTES - 16
 
@@ -41,12 +42,19 @@ class NpyRecipe:
 
 class _NpyReader:
     def __init__(self, recipe: NpyRecipe) -> None:
-        shape, fortran, dtype, header = _header(look(Path(recipe.path)))
+        path = location(recipe.path)
+        shape, fortran, dtype, header = _header(look(path))
         if (shape, fortran, dtype.str, len(header)) != (recipe.shape, recipe.fortran, recipe.dtype, recipe.offset):
             was = f"{recipe.shape} {np.dtype(recipe.dtype)}"
             raise RefusedError(f"has changed since it was opened: its header says {shape} {dtype}, was {was}")
         order: Literal["F", "C"] = "F" if fortran else "C"
-        self._map: NDArray[Any] = np.memmap(recipe.path, dtype, "r", len(header), shape, order)
+        self._map: NDArray[Any] | Ranges
+        if not isinstance(path, ObjectPath):
+            self._map = np.memmap(path, dtype, "r", len(header), shape, order)
+        elif fortran:
+            raise RefusedError("is in Fortran order, which is not read from object stores; copy it to a disk")
+        else:
+            self._map = Ranges(path, dtype, len(header), shape)
 
     def read(self, box: Box) -> NDArray[Any]:
         return self._map[box]

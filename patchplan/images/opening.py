@@ -1,17 +1,16 @@
 """Open one file or store: find its format, describe it, settle its axes."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from patchplan.errors import ImageError
 from patchplan.images.boundary import RefusedError, naming
 from patchplan.images.info import ImageInfo, Options
 from patchplan.images.layout import resolve
-from patchplan.images.paths import Seen, file_kind, look
+from patchplan.images.paths import Seen, Uri, file_kind, look
 from patchplan.images.reading import Described, Examined
 from patchplan.images.source import ImageSource
+from patchplan.objects import location
 
 _TAKES: dict[str, frozenset[str]] = {
     "tiff": frozenset({"series", "level"}),
@@ -29,7 +28,7 @@ _BROKEN: dict[str, str] = {
 
 
 def open_image(
-    uri: str | os.PathLike[str],
+    uri: Uri,
     *,
     axes: str | None = None,
     series: int | None = None,
@@ -42,7 +41,7 @@ def open_image(
 
     Parameters
     ----------
-    uri : path
+    uri : path or URL
         TIFF, Zarr, `.npy`, PNG or JPEG.
     axes : str, optional
         A letter per axis in file order, instead of what the file says.
@@ -67,7 +66,7 @@ def open_image(
     raise _collection(uri, found)
 
 
-def _collection(uri: str | os.PathLike[str], found: Examined) -> ImageError:
+def _collection(uri: Uri, found: Examined) -> ImageError:
     """Return the refusal of a collection where one image is asked for, naming its members."""
     whole = [one.info for one in found if isinstance(one, Described)]
     if not whole:
@@ -78,7 +77,7 @@ def _collection(uri: str | os.PathLike[str], found: Examined) -> ImageError:
 
 
 def open_images(
-    uri: str | os.PathLike[str],
+    uri: Uri,
     *,
     axes: str | None = None,
     series: int | None = None,
@@ -99,9 +98,7 @@ def open_images(
     return sources
 
 
-def open_members(
-    uri: str | os.PathLike[str], options: Options, ndim: int | None = None
-) -> Iterator[ImageSource | ImageError]:
+def open_members(uri: Uri, options: Options, ndim: int | None = None) -> Iterator[ImageSource | ImageError]:
     """Yield an image, or each member of a collection, or why it cannot be opened."""
     try:
         found = describe(uri, options)
@@ -116,7 +113,7 @@ def open_members(
 
 def reopen(
     info: ImageInfo,
-    uri: str | os.PathLike[str] | None = None,
+    uri: Uri | None = None,
     *,
     z_as_samples: bool = False,
     ndim: int | None = None,
@@ -150,7 +147,7 @@ def reopen(
     return source
 
 
-def _only(uri: str | os.PathLike[str], options: Options) -> Described:
+def _only(uri: Uri, options: Options) -> Described:
     """Return the one image of a file or store, or the first of a collection."""
     first = describe(uri, options)[0]
     if isinstance(first, ImageError):
@@ -158,10 +155,10 @@ def _only(uri: str | os.PathLike[str], options: Options) -> Described:
     return first
 
 
-def describe(uri: str | os.PathLike[str], options: Options) -> Examined:
+def describe(uri: Uri, options: Options) -> Examined:
     """Return what a file or store holds."""
     with naming(uri):
-        seen = look(Path(uri))
+        seen = look(location(uri))
         kind = file_kind(seen)
         for name in ("series", "level", "array"):
             value = getattr(options, name)

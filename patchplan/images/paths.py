@@ -1,13 +1,17 @@
 """Small questions about paths that several formats ask."""
 
+import contextlib
 import hashlib
 import os
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from patchplan.images.boundary import RefusedError
+from patchplan.objects import Location, ObjectPath, Status, location
+from patchplan.objects.reading import Known, open_object
 
 ZARR_DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 
@@ -30,6 +34,9 @@ PLAN_SUFFIXES = frozenset({".parquet", ".csv", ".json", ".yaml", ".yml"})
 
 Stamp = tuple[int, ...]
 
+Uri = str | os.PathLike[str] | ObjectPath
+"""A path or URL."""
+
 
 HEAD_BYTES = 1 << 16
 """Bytes read of every file: all of a small one."""
@@ -44,54 +51,88 @@ _SPECIAL = {
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A file or folder, looked at once: `head` is how a file begins."""
+    """A file or folder, looked at once.
 
-    path: Path
-    status: os.stat_result
+    `same_file` is what two paths of the same file or folder have in common, `version` changes with what is written,
+    and `head` is how a file begins.
+    """
+
+    path: Location
+    is_dir: bool
+    same_file: tuple[int, int]
+    size: int
+    version: int
     head: bytes = b""
-
-    @property
-    def is_dir(self) -> bool:
-        """Whether it is a folder."""
-        return stat.S_ISDIR(self.status.st_mode)
-
-    @property
-    def size(self) -> int:
-        """Bytes of a file."""
-        return self.status.st_size
 
     @property
     def stamp(self) -> Stamp:
         """What changes when a file is rewritten in place or replaced."""
-        return (*self.same_file, self.size, self.status.st_mtime_ns)
+        return (*self.same_file, self.size, self.version)
 
-    @property
-    def same_file(self) -> tuple[int, int]:
-        """What two paths of the same file or folder have in common."""
-        return self.status.st_dev, self.status.st_ino
+    def open(self) -> BinaryIO:
+        """Open a file to read."""
+        if isinstance(self.path, ObjectPath):
+            return open_object(self.path, Known(self.size, str(self.version), self.head))
+        return self.path.open("rb", buffering=0)
 
 
-def look(path: Path) -> Seen:
+def _seen(path: Path, status: os.stat_result, head: bytes = b"") -> Seen:
+    is_dir, same_file = stat.S_ISDIR(status.st_mode), (status.st_dev, status.st_ino)
+    return Seen(path, is_dir, same_file, status.st_size, status.st_mtime_ns, head)
+
+
+def _seen_object(path: ObjectPath, status: Status | None, head: bytes = b"") -> Seen:
+    """Return an object, or the prefix of some, which has no status; numbers stand for names and tags."""
+    same_file = (0, _number(str(path)))
+    if status is None:
+        return Seen(path, True, same_file, 0, 0)
+    return Seen(path, False, same_file, status.size, _number(status.etag or str(status.mtime)), head)
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
+
+
+def look(path: Location) -> Seen:
     """Look at a file or folder, or refuse what is neither: opening a named pipe would wait forever."""
+    if isinstance(path, ObjectPath):
+        return _look_at_object(path)
     status = os.stat(path)  # noqa: PTH116 (no Path method per file)
     if stat.S_ISDIR(status.st_mode):
-        return Seen(path, status)
+        return _seen(path, status)
     check_regular(status)
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # a third quicker than a file object
     try:
-        return Seen(path, status, os.read(handle, HEAD_BYTES))
+        return _seen(path, status, os.read(handle, HEAD_BYTES))
     finally:
         os.close(handle)
 
 
-def absolute(path: Path) -> str:
+def _look_at_object(path: ObjectPath) -> Seen:
+    if path.suffix.lower() != ".zarr":
+        with contextlib.suppress(FileNotFoundError):
+            return _seen_object(path, *path.read_head(HEAD_BYTES))
+    if is_zarr_folder(path) or path.is_dir():
+        return _seen_object(path, None)
+    return _seen_object(path, *path.read_head(HEAD_BYTES))
+
+
+def absolute(path: Location) -> str:
     """Return the path that is still right when the working folder is another; links are not followed."""
+    if isinstance(path, ObjectPath):
+        return str(path)
     return os.path.abspath(path)  # noqa: PTH100 (resolve() would follow symlinks)
+
+
+def _look_again(path: Location) -> Seen:
+    if isinstance(path, ObjectPath):
+        return _seen_object(path, path.stat())
+    return _seen(path, os.stat(path))  # noqa: PTH116 (no Path method per file)
 
 
 def is_touched(path: str, stamp: Stamp) -> bool:
     """Return whether a file was written since it had this stamp, or refuse another size."""
-    now = Seen(Path(path), os.stat(path))  # noqa: PTH116 (no Path method per file)
+    now = _look_again(location(path))
     if now.size != stamp[2]:
         raise RefusedError(f"has changed since it was opened: {now.size:,} bytes, was {stamp[2]:,}")
     return now.stamp != stamp[: len(now.stamp)]
@@ -113,9 +154,21 @@ def fingerprint(parts: Iterable[bytes]) -> str:
     return digest.hexdigest()[:32]
 
 
-def is_zarr_folder(path: str | os.PathLike[str]) -> bool:
+def is_zarr_folder(path: str | os.PathLike[str] | ObjectPath) -> bool:
     """Return whether a folder is a Zarr store or a node of one."""
+    if isinstance(path, ObjectPath):
+        return any(is_object(path / name) for name in ZARR_DOCUMENTS)
     return any(os.path.exists(os.path.join(path, name)) for name in ZARR_DOCUMENTS)  # noqa: PTH110, PTH118
+
+
+def is_object(path: ObjectPath) -> bool:
+    """Return whether there is an object; servers of the web may call forbidden what is not there."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        if path.can_list:
+            raise
+        return False
 
 
 def file_kind(seen: Seen) -> str:
@@ -137,8 +190,9 @@ def file_kind(seen: Seen) -> str:
     return kind
 
 
-def _folder_kind(path: Path) -> str:
-    os.scandir(path).close()  # says why, where a folder cannot be entered
+def _folder_kind(path: Location) -> str:
+    if isinstance(path, Path):
+        os.scandir(path).close()  # says why, where a folder cannot be entered
     if is_zarr_folder(path):
         return "zarr"
     if path.suffix.lower() == ".zarr":

@@ -1,7 +1,6 @@
 """PNG and JPEG: shape from the header, pixels decoded whole when the first region is read."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from patchplan.images.layout import Box, parse_override
 from patchplan.images.limits import CACHE, MAX_WHOLE, check_chunk
 from patchplan.images.paths import Seen, Stamp, absolute, fingerprint, is_touched
 from patchplan.images.reading import Described, Examined, Reader
+from patchplan.objects import Location, location
 
 
 class _Header(NamedTuple):
@@ -39,7 +39,7 @@ class RasterRecipe:
     def check(self) -> None:
         """Refuse another size or header."""
         if is_touched(self.path, self.stamp):
-            header = _header(Path(self.path), self.kind)
+            header = _header(location(self.path), self.kind)
             if (header.shape, header.dtype) != (self.shape, self.dtype):
                 now, was = f"{header.shape} {header.dtype}", f"{self.shape} {self.dtype}"
                 raise RefusedError(f"has changed since it was opened: its header says {now}, was {was}")
@@ -59,7 +59,7 @@ class _RasterReader:
         import imagecodecs
 
         recipe = self._recipe
-        data = Path(recipe.path).read_bytes()
+        data = location(recipe.path).read_bytes()
         decoded = np.dtype(recipe.dtype).itemsize
         for n in recipe.shape:
             decoded *= n
@@ -102,7 +102,7 @@ def examine(seen: Seen, kind: str, options: Options) -> Examined:
     return [Described(info, recipe, (seen.same_file,))]
 
 
-def _header(path: Path, kind: str) -> _Header:
+def _header(path: Location, kind: str) -> _Header:
     with path.open("rb") as file:
         return _png(file) if kind == "png" else _jpeg(file)
 

@@ -10,7 +10,7 @@ intact records count, in another one only those that a SYNCED record declares to
 
 from patchplan.journal.identity import Identity
 from patchplan.journal.reading import Found, is_complete, read_journal
-from patchplan.journal.recording import CHECKSUMS, OVERWRITE, Recording, is_published, recorded
+from patchplan.journal.recording import CHECKSUMS, OVERWRITE, AnyJournal, Recording, is_published, recorded
 from patchplan.journal.records import RECORD, Kind, Records, mark, pieces
 from patchplan.journal.stamps import stamp
 from patchplan.journal.writing import Journal
@@ -19,6 +19,7 @@ __all__ = [
     "CHECKSUMS",
     "OVERWRITE",
     "RECORD",
+    "AnyJournal",
     "Found",
     "Identity",
     "Journal",

@@ -8,6 +8,7 @@ import numpy as np
 
 from patchplan.errors import OutputError
 from patchplan.journal.records import RECORD, Kind, Records, intact, sealed
+from patchplan.objects import Location
 
 VERSION = 1
 _MAGIC = b"ppjournl"
@@ -34,7 +35,7 @@ def header(run: int) -> Records:
     return sealed(record.view(RECORD))
 
 
-def same_boot(path: Path, raw: bytes, run: int) -> bool:
+def same_boot(path: Location, raw: bytes, run: int) -> bool:
     """Check a file's first bytes, and return whether the machine has been up ever since they were written.
 
     Raises

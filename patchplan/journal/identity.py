@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from patchplan.errors import OutputError
+from patchplan.objects import Location, ObjectPath
 from patchplan.publish.locks import flush_folder
 
 FORMAT_VERSION = 1
@@ -44,10 +45,12 @@ class Identity:
         return int.from_bytes(hashlib.sha256(_canonical(self.facts)).digest()[:8], "little")
 
 
-def write_identity(path: Path, identity: Identity, *, only_first: bool = False) -> bool:
+def write_identity(path: Location, identity: Identity, *, only_first: bool = False) -> bool:
     """Write a file at once and for good; with `only_first`, only if nobody else has: tell whether it was written."""
     document = {"version": FORMAT_VERSION, "facts": identity.facts, "more": identity.more}
     body = json.dumps({**document, "sha256": _seal(document)}, indent=1).encode()
+    if isinstance(path, ObjectPath):
+        return path.write_bytes(body, if_absent=only_first) is not None
     new = path.with_name(f"{path.name}.{token_hex(4)}.new")  # others may do the same at the same time
     with new.open("wb") as file:
         file.write(body)
@@ -77,7 +80,7 @@ def _link(new: Path, path: Path) -> bool:
     return True
 
 
-def read_identity(path: Path) -> Identity:
+def read_identity(path: Location) -> Identity:
     """Read it back.
 
     Raises
@@ -104,7 +107,7 @@ def read_identity(path: Path) -> Identity:
         ) from None
 
 
-def check_same(found: Facts, wanted: Facts, where: Path) -> None:
+def check_same(found: Facts, wanted: Facts, where: Location) -> None:
     """Raise OutputError naming the first fact that differs: `found` are those of the run that was stopped."""
     for name in dict.fromkeys([*wanted, *found]):
         before, now = (_plain(facts.get(name)) for facts in (found, wanted))

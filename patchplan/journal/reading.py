@@ -3,7 +3,6 @@
 import os
 from collections import deque
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -12,6 +11,8 @@ from numpy.typing import NDArray
 from patchplan.errors import OutputError
 from patchplan.journal.header import same_boot
 from patchplan.journal.records import RECORD, Kind, Records, intact
+from patchplan.journal.segments import ends_complete, read_segments
+from patchplan.objects import Location, ObjectPath
 
 _BATCH = 1 << 14
 """Records that are read at once."""
@@ -35,7 +36,7 @@ class Found:
     lost: int
 
 
-def read_journal(path: Path, run: int) -> Found:
+def read_journal(path: Location, run: int) -> Found:
     """Read a journal.
 
     Parameters
@@ -50,6 +51,8 @@ def read_journal(path: Path, run: int) -> Found:
     OutputError
         If it cannot be read, is no journal, or is one of another run or version.
     """
+    if isinstance(path, ObjectPath):
+        return Found(*read_segments(path, run))
     try:
         if path.exists() and not path.is_file():  # opening a pipe would wait for ever
             raise OutputError(
@@ -65,11 +68,13 @@ def read_journal(path: Path, run: int) -> Found:
         ) from None
 
 
-def is_complete(path: Path, run: int) -> bool:
+def is_complete(path: Location, run: int) -> bool:
     """Tell whether the last thing that a journal says, and can be trusted to say, is that all is done.
 
     Reads a few records only. A journal that is not there, or damaged, does not say so.
     """
+    if isinstance(path, ObjectPath):
+        return ends_complete(path, run)
     size = RECORD.itemsize
     try:
         with path.open("rb") as file:

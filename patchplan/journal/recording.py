@@ -3,22 +3,25 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from patchplan.journal.identity import Facts, Identity, check_same, read_identity, write_identity
 from patchplan.journal.reading import is_complete, read_journal
 from patchplan.journal.records import RECORD, Kind, Records, mark
+from patchplan.journal.segments import ObjectJournal
 from patchplan.journal.stamps import stamp
 from patchplan.journal.writing import Journal
-from patchplan.publish.growth import Growth
+from patchplan.objects import Location, ObjectPath
 from patchplan.publish.names import JOURNAL, RUN
+from patchplan.publish.protocol import Growth
 
-CheckMore = Callable[[Facts, Facts, Path], None]
+CheckMore = Callable[[Facts, Facts, Location], None]
 """Compares what the stopped run told beside its facts with what is told now; raises OutputError."""
 
 Usable = Callable[[Records], Records]
+
+AnyJournal = Journal | ObjectJournal
 
 OVERWRITE = "overwrite"
 """In what a run tells beside its facts: whether it may replace an output, so that it need not be said again."""
@@ -38,7 +41,7 @@ class Recording:
     to do; `notes` say what a user should know of the journal.
     """
 
-    journal: Journal
+    journal: AnyJournal
     records: Records
     published: bool
     notes: tuple[str, ...]
@@ -47,6 +50,13 @@ class Recording:
         """Note that all is done: of a share, or of the output."""
         self.journal.append(mark(Kind.COMPLETE))
         self.journal.sync()  # who reads it may be another machine
+
+
+def begin_journal(path: Location, run: int, flush: Callable[[], None], records: Records) -> AnyJournal:
+    """Begin a journal of a run that goes on with these records, wherever its output grows."""
+    if isinstance(path, ObjectPath):
+        return ObjectJournal.begin(path, run, flush, records)
+    return Journal.begin(path, run, flush, records)
 
 
 @contextmanager
@@ -93,24 +103,27 @@ def recorded(
         found = read_journal(path, identity.number)
         records, lost = found.entries, found.lost
     complete = bool((records["kind"] == Kind.COMPLETE).any())
-    published = complete and part is None and not growth.place.exists() and growth.path.exists()
+    published = complete and part is None and growth.has_name()
     if not published:
-        records = usable(records)
+        # what is written now is not complete yet, whatever an earlier run came to
+        records = usable(records[records["kind"] != Kind.COMPLETE])
         if part is None:
             growth.check_free()
-    journal = Journal.begin(path, identity.number, growth.flush, records)
+    journal = begin_journal(path, identity.number, growth.flush, records)
     try:
+        if part is None and not len(records):
+            growth.make_way()
         yield Recording(journal, records, published, _told(path, lost))
         growth.keep = True  # all is done: what now goes wrong with its name must not lose it
     except BaseException:
         with suppress(OSError):  # what stopped the run must not be hidden
-            growth.keep = growth.keep or path.stat().st_size > RECORD.itemsize
+            growth.keep = journal.keeps_something() or growth.keep
         raise
     finally:
         journal.close()
 
 
-def _told(path: Path, lost: int) -> tuple[str, ...]:
+def _told(path: Location, lost: int) -> tuple[str, ...]:
     if not lost:
         return ()
     return (f"{path}: {lost:,} records could not be read or trusted; what they told of is written again",)
@@ -118,7 +131,7 @@ def _told(path: Path, lost: int) -> tuple[str, ...]:
 
 def is_published(growth: Growth, run: int) -> bool:
     """Tell whether a run was stopped when its output had its name already."""
-    return not growth.place.exists() and growth.path.exists() and is_complete(growth.partial / JOURNAL, run)
+    return growth.has_name() and is_complete(growth.partial / JOURNAL, run)
 
 
 def settle(growth: Growth, identity: Identity, check_more: CheckMore, *, shared: bool) -> Facts:

@@ -119,6 +119,10 @@ class Journal:
             now = time.monotonic()
             self._due = now + max(SYNC_SECONDS, _SYNC_SHARE * (now - begun))
 
+    def keeps_something(self) -> bool:
+        """Tell whether there is anything to go on with."""
+        return os.fstat(self._handle).st_size > RECORD.itemsize
+
     def close(self) -> None:
         """Close the file, when a sync under way has ended; it is not synced."""
         with self._syncing, self._writing:

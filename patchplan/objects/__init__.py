@@ -6,6 +6,7 @@ Zarr `kvstore` says where they are in the words of tensorstore.
 """
 
 from patchplan.objects.path import Location, ObjectPath, Status, is_url, location
+from patchplan.objects.placing import placed
 from patchplan.objects.stores import kvstore
 
-__all__ = ["Location", "ObjectPath", "Status", "is_url", "kvstore", "location"]
+__all__ = ["Location", "ObjectPath", "Status", "is_url", "kvstore", "location", "placed"]

@@ -2,10 +2,16 @@
 
 import errno
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 MAX_TEXT = 300
+
+MAX_FAILURES = 5
 
 _KINDS = {
     "NotFoundError": (errno.ENOENT, "no such object or bucket"),
@@ -42,6 +48,24 @@ def as_os_errors(url: str) -> Iterator[None]:
 def _kind(error: Exception) -> str:
     """Return the kind of an error; listing what is not there has none of its own."""
     return "NotFoundError" if "404 Not Found" in str(error) else type(error).__name__
+
+
+def again(work: Callable[[], Result]) -> Result:
+    """Do something that may be done twice, and once more where the answer was cut off: obstore gives up then."""
+    failures = 0
+    while True:
+        try:
+            return work()
+        except Exception as error:
+            failures += 1
+            wait_after(error, failures)
+
+
+def wait_after(error: Exception, failures: int) -> None:
+    """Wait before something is done again that failed so many times in a row; raise the error if it is of no use."""
+    if type(error).__name__ != "GenericError" or "response body" not in str(error) or failures > MAX_FAILURES:
+        raise error
+    time.sleep(0.1 * 2**failures)
 
 
 def refused(error: Exception) -> bool:

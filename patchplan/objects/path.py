@@ -1,22 +1,23 @@
-"""A URL of an object, or of a prefix that stands for a folder, with the names that `pathlib.Path` has."""
+"""Objects, and prefixes that stand for folders, with the methods that `pathlib.Path` has."""
 
-import posixpath
-import re
-from collections.abc import Callable, Iterator
+import errno
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
-from pathlib import Path, PurePath, PurePosixPath
-from typing import TYPE_CHECKING, Any, BinaryIO
-from urllib.parse import quote, unquote
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from patchplan.errors import ConfigError
-from patchplan.objects.failures import as_os_errors, refused
-from patchplan.objects.stores import SCHEMES, store_of
+from patchplan.objects.failures import again, as_os_errors, refused, wait_after
+from patchplan.objects.name import URL, ObjectName
+from patchplan.objects.stores import store_of
 
 if TYPE_CHECKING:
+    from obstore import ObjectMeta
     from obstore.store import ObjectStore
 
-_URL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://(.*)", re.DOTALL)
+NEAR = 1 << 16
+"""Bytes between two ranges up to which they are fetched together: a request costs as much as these, or more."""
 
 
 @dataclass(frozen=True)
@@ -28,100 +29,17 @@ class Status:
     etag: str | None
 
 
-@dataclass(frozen=True, order=True)
-class ObjectPath:
-    """An object, or what lies below a prefix: `scheme://bucket/key`, for the web `scheme://host/key`.
+class ObjectPath(ObjectName):
+    """An object, or what lies below a prefix. Make one with `location`.
 
-    Make one with `location`. Whatever a store refuses is an OSError that names the URL.
+    Whatever a store refuses is an OSError that names the URL.
     """
-
-    scheme: str
-    bucket: str
-    key: str = ""
-
-    @classmethod
-    def of(cls, url: str) -> "ObjectPath":
-        """Read a URL.
-
-        Raises
-        ------
-        ConfigError
-            If it is of another kind, or names no bucket or host.
-
-        Examples
-        --------
-        >>> ObjectPath.of("s3://bucket/slides//a.zarr/")
-        ObjectPath(scheme='s3', bucket='bucket', key='slides/a.zarr')
-        """
-        found = _URL.fullmatch(url)
-        scheme, rest = (found[1].lower(), found[2]) if found else ("", "")
-        if scheme not in SCHEMES:
-            allowed = ", ".join(f"{one}://" for one in SCHEMES)
-            raise ConfigError(f"{url}: found a URL of {scheme or 'no'}://; allowed: {allowed}, or a path")
-        bucket, _, key = rest.partition("/")
-        if not bucket or "@" in bucket:
-            raise ConfigError(f"{scheme}://: needs a bucket or host without a user, such as {scheme}://NAME/path")
-        if scheme in ("http", "https"):
-            if "?" in key or "#" in key:
-                raise ConfigError(f"{scheme}://{bucket}/: URLs with ? or # are not read; download the file first")
-            key = unquote(key)
-        return cls(scheme, bucket, _normal(key))
-
-    def __str__(self) -> str:
-        key = quote(self.key) if self.scheme in ("http", "https") else self.key
-        return f"{self.scheme}://{self.bucket}/{key}" if key else f"{self.scheme}://{self.bucket}"
-
-    def __truediv__(self, below: object) -> "ObjectPath":
-        text = below.as_posix() if isinstance(below, PurePath) else str(below)
-        return ObjectPath(self.scheme, self.bucket, _normal(f"{self.key}/{text}"))
-
-    @property
-    def name(self) -> str:
-        """The last part of the key."""
-        return PurePosixPath(self.key).name
-
-    @property
-    def suffix(self) -> str:
-        """The last suffix of the name."""
-        return PurePosixPath(self.key).suffix
-
-    @property
-    def stem(self) -> str:
-        """The name without the last suffix."""
-        return PurePosixPath(self.key).stem
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """The bucket with its scheme, and the parts of the key."""
-        return (f"{self.scheme}://{self.bucket}", *PurePosixPath(self.key).parts)
-
-    @property
-    def parent(self) -> "ObjectPath":
-        """What lies above; of a bucket itself."""
-        return ObjectPath(self.scheme, self.bucket, posixpath.dirname(self.key))
-
-    @property
-    def parents(self) -> tuple["ObjectPath", ...]:
-        """All that lies above, nearest first."""
-        found, one = [], self
-        while one.key:
-            one = one.parent
-            found.append(one)
-        return tuple(found)
-
-    def with_name(self, name: str) -> "ObjectPath":
-        """Return what has another name beside this."""
-        return self.parent / name
-
-    @property
-    def can_list(self) -> bool:
-        """Whether the store tells what lies below a prefix; the web does not."""
-        return self.scheme in ("s3", "gs")
 
     @property
     def store(self) -> "ObjectStore":
         """The bucket or host as obstore has it; keys are those of whole paths."""
-        return store_of(self)
+        with as_os_errors(str(self)):
+            return store_of(self)
 
     def stat(self) -> Status:
         """Return what the store says of the object; FileNotFoundError if it is not there."""
@@ -150,9 +68,23 @@ class ObjectPath:
         """Yield everything below: the rest of its key, and what the store says of it."""
         start = self._start()
         with as_os_errors(str(self)):
-            for batch in self.store.list(start):
+            for batch in self._pages(start):
                 for one in batch:
                     yield one["path"].removeprefix(start), _status(one)
+
+    def _pages(self, start: str) -> "Iterator[Sequence[ObjectMeta]]":
+        """Yield what is below, some at a time; a page that was cut off is asked for again."""
+        store, last, failures = self.store, None, 0
+        while True:
+            try:
+                for batch in store.list(start, offset=last):
+                    yield batch
+                    last, failures = batch[-1]["path"] if batch else last, 0
+            except Exception as error:
+                failures += 1
+                wait_after(error, failures)
+            else:
+                return
 
     def iterdir(self) -> Iterator["ObjectPath"]:
         """Yield what lies directly below, objects and prefixes, in the order of their names."""
@@ -163,31 +95,68 @@ class ObjectPath:
         """Return the names of the prefixes directly below, and of the objects, with what the store says of them."""
         start = self._start()
         with as_os_errors(str(self)):
-            found = self.store.list_with_delimiter(start)
+            found = again(lambda: self.store.list_with_delimiter(start))
             folders = sorted(one.removeprefix(start).rstrip("/") for one in found["common_prefixes"])
             return folders, {one["path"].removeprefix(start): _status(one) for one in found["objects"]}
 
     def _start(self) -> str:
         if not self.can_list:
             raise OSError(
-                95, "nobody can list what is on the web; give the names of files or of Zarr stores", str(self)
+                errno.ENOTSUP,
+                "nobody can list what is on the web; give the names of files or of Zarr stores",
+                str(self),
             )
         return f"{self.key}/" if self.key else ""
 
-    def read_bytes(self) -> bytes:
-        """Return the object's bytes."""
-        return self.read_tagged()[0]
+    def read_bytes(self, *, at_most: int | None = None) -> bytes:
+        """Return the object's bytes; OSError if there are more than allowed."""
+        with as_os_errors(str(self)):
+            return again(partial(self._get, at_most))[0]
 
     def read_tagged(self) -> tuple[bytes, str]:
         """Return the object's bytes, and the tag that these bytes have."""
         with as_os_errors(str(self)):
-            found = self.store.get(self.key)
-            return bytes(found.bytes()), found.meta["e_tag"] or ""
+            return again(self._get)
+
+    def _get(self, at_most: int | None = None) -> tuple[bytes, str]:
+        found = self.store.get(self.key)
+        size = found.meta["size"]
+        if at_most is not None and size > at_most:
+            raise OSError(errno.EFBIG, f"has {size:,} bytes, too many for what it is; allowed are {at_most:,}")
+        return bytes(found.bytes()), found.meta[self._tagged_by] or ""
+
+    @property
+    def _tagged_by(self) -> Literal["e_tag", "version"]:
+        """What conditions of writes are about: Google's generations, which others call versions, else entity tags."""
+        return "version" if self.scheme == "gs" else "e_tag"
 
     def read_range(self, start: int, stop: int) -> bytes:
         """Return the bytes [start, stop)."""
         with as_os_errors(str(self)):
-            return bytes(self.store.get_range(self.key, start=start, end=stop))
+            return again(lambda: bytes(self.store.get_range(self.key, start=start, end=stop)))
+
+    def read_ranges(self, spans: Sequence[tuple[int, int]]) -> list[memoryview]:
+        """Return the bytes of many ranges [start, stop), several requests at a time; near ones share a request."""
+        starts, ends = [start for start, _ in spans], [stop for _, stop in spans]
+        with as_os_errors(str(self)):
+            found = again(lambda: self.store.get_ranges(self.key, starts=starts, ends=ends, coalesce=NEAR))
+        return [memoryview(one) for one in found]
+
+    def read_head(self, n: int) -> tuple[Status, bytes]:
+        """Return what the store says of the object, and its first bytes; FileNotFoundError if it is not there."""
+        if not self.key:
+            raise FileNotFoundError(errno.ENOENT, "is a bucket or host, no object", str(self))
+        with as_os_errors(str(self)):
+            try:
+                return again(partial(self._head, n))
+            except Exception as error:
+                if "416" not in str(error):  # an empty object has no range
+                    raise
+        return self.stat(), b""
+
+    def _head(self, n: int) -> tuple[Status, bytes]:
+        found = self.store.get(self.key, options={"range": (0, n)})
+        return _status(found.meta), bytes(found.bytes())
 
     def open(self, mode: str = "rb") -> BinaryIO:
         """Return the object as a file to read from; only what is read is fetched."""
@@ -199,10 +168,10 @@ class ObjectPath:
 
     def write_bytes(self, data: bytes, *, if_absent: bool = False, if_etag: str | None = None) -> str | None:
         """Put an object at once, and return its tag; None if it was to be absent, or of this tag, and is not."""
-        mode: Any = "create" if if_absent else "overwrite" if if_etag is None else {"e_tag": if_etag}
+        mode: Any = "create" if if_absent else "overwrite" if if_etag is None else {self._tagged_by: if_etag}
         with as_os_errors(str(self)):
             try:
-                return self.store.put(self.key, data, mode=mode)["e_tag"] or ""
+                return self.store.put(self.key, data, mode=mode)[self._tagged_by] or ""
             except Exception as error:
                 if refused(error):
                     return None
@@ -211,13 +180,13 @@ class ObjectPath:
     def upload(self, file: Path) -> None:
         """Put a file, in parts if it is large; nobody sees a part of it."""
         with as_os_errors(str(self)):
-            self.store.put(self.key, file)
+            again(lambda: self.store.put(self.key, file))
 
     def delete(self) -> None:
         """Remove the object, if it is there."""
         try:
             with as_os_errors(str(self)):
-                self.store.delete(self.key)
+                again(lambda: self.store.delete(self.key))
         except FileNotFoundError:
             return
 
@@ -225,10 +194,10 @@ class ObjectPath:
         """Remove objects below that are chosen by the rest of their keys."""
         start = self._start()
         with as_os_errors(str(self)):
-            for batch in self.store.list(start):
+            for batch in self._pages(start):
                 keys = [one["path"] for one in batch if chosen(one["path"].removeprefix(start))]
                 if keys:
-                    self.store.delete(keys)
+                    again(partial(self.store.delete, keys))
 
 
 Location = Path | ObjectPath
@@ -242,7 +211,7 @@ def is_url(given: object) -> bool:
     >>> is_url("s3://bucket/a.zarr"), is_url("C:/a.zarr")
     (True, False)
     """
-    return isinstance(given, ObjectPath) or (isinstance(given, str) and _URL.match(given) is not None)
+    return isinstance(given, ObjectPath) or (isinstance(given, str) and URL.match(given) is not None)
 
 
 def location(given: "str | PathLike[str] | ObjectPath") -> Location:
@@ -250,12 +219,6 @@ def location(given: "str | PathLike[str] | ObjectPath") -> Location:
     if isinstance(given, ObjectPath):
         return given
     return ObjectPath.of(given) if isinstance(given, str) and is_url(given) else Path(given)
-
-
-def _normal(key: str) -> str:
-    """Return a key without empty parts, `.` and `..`."""
-    normal = posixpath.normpath(f"/{key}").lstrip("/")
-    return "" if normal == "." else normal
 
 
 def _status(found: Any) -> Status:

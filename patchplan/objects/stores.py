@@ -7,7 +7,9 @@ gs: GOOGLE_APPLICATION_CREDENTIALS and what else Google's libraries know; GOOGLE
 """
 
 import configparser
+import errno
 import os
+import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
@@ -48,6 +50,19 @@ _NAMES = (
 )
 
 
+_forked = False
+
+
+def _note_fork() -> None:
+    """Remember that obstore waits for threads that this process does not have."""
+    global _forked  # noqa: PLW0603 - the state of this process
+    _forked = _forked or "obstore" in sys.modules
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
+
+
 def store_of(path: "ObjectPath") -> "ObjectStore":
     """Return the obstore store of a path's bucket or host: one for each, and for each set of settings.
 
@@ -55,7 +70,12 @@ def store_of(path: "ObjectPath") -> "ObjectStore":
     ------
     MissingExtraError
         If obstore is not installed.
+    OSError
+        In a process forked from one that used it, where it would wait for ever.
     """
+    if _forked:
+        problem = "object stores cannot be used in a forked process; start it by spawn or forkserver"
+        raise OSError(errno.ENOTSUP, problem, str(path))
     return _opened(path.scheme, path.bucket, tuple((name, os.environ.get(name, "")) for name in _NAMES))
 
 
@@ -87,7 +107,7 @@ def _opened(scheme: str, bucket: str, settings: tuple[tuple[str, str], ...]) -> 
 def kvstore(path: "ObjectPath | Path") -> dict[str, Any]:
     """Return where a folder or prefix is, in the words of tensorstore."""
     if isinstance(path, Path):
-        return {"driver": "file", "path": f"{path}/"}
+        return {"driver": "file", "path": f"{path.as_posix()}/"}
     key = f"{path.key}/" if path.key else ""
     if path.scheme == "s3":
         found = {name: value for name in _NAMES if (value := os.environ.get(name))}

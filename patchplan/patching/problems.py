@@ -93,7 +93,8 @@ def _describe(problem: Any, model: type[BaseModel], values: Mapping[str, Any]) -
         name = values.get("name")
         return unknown_key(problem["loc"][0], keys_of(model), f" (name: {name})" if name else "")
     if problem["type"] == "missing":
-        return Problem(key, "missing, but needed")
+        example = "; such as 256, or 16,128,128 for Z,Y,X" if key == "patch_size" else ""
+        return Problem(key, f"missing, but needed{example}")
     if problem["type"] == "value_error":
         text = str(problem["ctx"]["error"])
         first, _, rest = text.partition(": ")  # a rule over several keys begins with the one to change

@@ -132,7 +132,8 @@ def _draw(
     pictures = [coloured(values, most, each) for values, each in zip(maps, times, strict=True)]
     layout = Layout.of(pictures, legend=any((values == 0).any() for values in maps))
     width, height = layout.size
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
+    # a little more, since matplotlib before 3.11 drops a pixel where the size in inches is rounded down
+    figure = Figure(figsize=((width + 1e-6) / DPI, (height + 1e-6) / DPI), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     for panel, picture, n, corner in zip(panels, pictures, times, layout.corners(), strict=False):
         _paste(figure, panel, picture, corner[:2])

@@ -123,7 +123,9 @@ class ConfigText:
             yield Problem("axes", f"found {found(axes)}; allowed: letters, such as ZYX")
         if "patching" not in self.values:
             yield Problem(
-                "patching", f"no strategy given; allowed: {', '.join(STRATEGIES)}. Use -c CONFIG, or --strategy"
+                "patching",
+                f"no strategy given; allowed: {', '.join(STRATEGIES)}. Use -c CONFIG, or --strategy, "
+                "such as --strategy tiled --patch-size 256 --halo 16",
             )
 
     def _line(self, place: Place, problem: Problem) -> str:

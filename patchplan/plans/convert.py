@@ -1,10 +1,10 @@
 """A plan in another format or folder."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import pyarrow as pa
 
+from patchplan.objects import Location
 from patchplan.plans.convert_paths import led
 from patchplan.plans.header import Header
 from patchplan.plans.plan import BATCH_ROWS, Plan
@@ -13,7 +13,7 @@ from patchplan.plans.tables.columns import regrouped
 from patchplan.plans.write import Progress, write_rows
 
 
-def write_converted(plan: Plan, path: Path, *, overwrite: bool = False, progress: Progress | None = None) -> None:
+def write_converted(plan: Plan, path: Location, *, overwrite: bool = False, progress: Progress | None = None) -> None:
     """Write a plan as another file; one that stores no rows stays so.
 
     What was planned with this version of patchplan has the same bytes as if it had been planned as that file.
@@ -28,7 +28,7 @@ def write_converted(plan: Plan, path: Path, *, overwrite: bool = False, progress
 
 
 def write_tables(
-    path: Path,
+    path: Location,
     header: Header,
     schema: pa.Schema,
     tables: Iterable[pa.Table],

@@ -1,22 +1,23 @@
 """Paths in a header, told from another folder."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from patchplan.plans.draft import relative
+from patchplan.objects import Location, placed
 from patchplan.plans.header import Header
+from patchplan.plans.paths import relative
 from patchplan.plans.settings.sections import with_paths
+from patchplan.publish import resolved
 
 Led = Callable[[str], str]
 """From a path to the one that leads there from elsewhere."""
 
 
-def led(root: Path, folder: Path) -> Led:
+def led(root: Location, folder: Location) -> Led:
     """Return what makes paths that start from `root` start from `folder`, where possible."""
-    if root.resolve() == folder.resolve():
+    if resolved(root) == resolved(folder):
         return lambda path: path
-    return lambda path: relative(str(root / path), folder)
+    return lambda path: relative(str(placed(root, path)), folder)
 
 
 def moved(header: Header, to: Led) -> Header:

@@ -1,19 +1,19 @@
 """A plan that is made but not written: images, strategy, and what header and result say of them."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from patchplan.core.seeds import Seed, epoch_seed
 from patchplan.errors import PlanError, ShapeError
 from patchplan.images import ImageSource
+from patchplan.objects import Location
 from patchplan.patching.config import PatchingConfig
 from patchplan.patching.fixed import FixedConfig
 from patchplan.patching.protocol import Patching
 from patchplan.plans.header import Header, ImageRecord
 from patchplan.plans.parts import Parts
+from patchplan.plans.paths import relative
 from patchplan.plans.result import PlannedImage, PlanResult, Resolved
 
 
@@ -75,7 +75,7 @@ class Draft:
         yield self.patching
         yield from (self.strategy(epoch) for epoch in range(1, self.epochs or 1))
 
-    def header(self, base: Path, *, rows: bool, config: dict[str, Any], chosen: Chosen | None = None) -> Header:
+    def header(self, base: Location, *, rows: bool, config: dict[str, Any], chosen: Chosen | None = None) -> Header:
         """Return the header of this plan; paths are relative to `base` where possible.
 
         `config` is that of reading and choosing, `chosen` what the sections made of the strategy.
@@ -98,13 +98,13 @@ class Draft:
             chosen=None if chosen is None else chosen.told,
         )
 
-    def _record(self, data_idx: int, n_patches: int, base: Path) -> ImageRecord:
+    def _record(self, data_idx: int, n_patches: int, base: Location) -> ImageRecord:
         source = self.sources[data_idx]
         info = {name: getattr(source.info, name) for name in ImageRecord.model_fields if hasattr(source.info, name)}
         info["uri"] = relative(source.uri, base)
         return ImageRecord(data_idx=data_idx, data_shape=source.data_shape, n_patches=n_patches, **info)
 
-    def result(self, plan: Path | None, skipped: Sequence[str], chosen: Chosen | None = None) -> PlanResult:
+    def result(self, plan: Location | None, skipped: Sequence[str], chosen: Chosen | None = None) -> PlanResult:
         """Return what the user is told."""
         counts = self.counts if chosen is None else chosen.counts
         return PlanResult(
@@ -133,18 +133,6 @@ class Draft:
             data_shape=source.data_shape,
             n_patches=n_patches,
         )
-
-
-def relative(path: str, base: Path) -> str:
-    """Return a path relative to a folder, with forward slashes; absolute where there is no way (other drive)."""
-    file, folder = Path(path), base
-    if base.resolve() != Path(os.path.abspath(base)):  # noqa: PTH100
-        # ".." climbs out of where a link leads, not of the link
-        file, folder = file.parent.resolve() / file.name, base.resolve()
-    try:
-        return Path(os.path.relpath(file, folder)).as_posix()
-    except ValueError:
-        return file.absolute().as_posix()
 
 
 def _resolved(config: PatchingConfig) -> Resolved:

@@ -1,6 +1,5 @@
 """Tables that somebody gives: made by hand, or plans, as the patches of a new plan."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -8,6 +7,7 @@ import pyarrow as pa
 from patchplan.core.checks import check_values
 from patchplan.core.specs import SpecTable
 from patchplan.errors import PlanError, ShapeError
+from patchplan.objects import Location
 from patchplan.plans.plan import open_plan
 from patchplan.plans.tables.columns import CARRIED, check_filled, schema_of, to_specs
 from patchplan.plans.tables.rows import open_rows
@@ -23,7 +23,7 @@ class Given(NamedTuple):
     carried: dict[str, pa.ChunkedArray]
 
 
-def read_given(path: Path) -> Given:
+def read_given(path: Location) -> Given:
     """Return the patches of a table.
 
     Raises

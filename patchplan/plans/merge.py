@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from patchplan.errors import PlanError
+from patchplan.objects import Location
 from patchplan.plans.convert import write_tables
 from patchplan.plans.convert_paths import led
 from patchplan.plans.header import Header
@@ -34,7 +35,7 @@ class Merge:
 
 def write_merge(
     plans: Sequence[Plan],
-    path: Path | None,
+    path: Location | None,
     *,
     allow_duplicates: bool = False,
     overwrite: bool = False,
@@ -74,7 +75,7 @@ def write_merge(
     return Merge(header, whole=restored, n_repeated=n_repeated)
 
 
-def _whole(plans: Sequence[Plan], folder: Path) -> Whole | None:
+def _whole(plans: Sequence[Plan], folder: Location) -> Whole | None:
     """Return the plan that all are parts of, with paths from a folder; None where there is no such one.
 
     Raises

@@ -1,16 +1,17 @@
 """Images of several plans as those of one."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from patchplan.core.specs import IntArray
 from patchplan.errors import PlanError
+from patchplan.objects import Location
 from patchplan.plans.convert_paths import led
 from patchplan.plans.header import ImageRecord
 from patchplan.plans.plan import Plan
+from patchplan.publish import resolved
 
 PLACE = ("series", "level", "array", "axes")
 """Fields of an image that say what of a file it is."""
@@ -24,7 +25,7 @@ def known_as(plan: Plan) -> list[tuple[Any, ...]]:
     found = []
     for image in plan.images:
         fields = image.model_dump(exclude=OURS)
-        place = (plan.image_path(image.data_idx).resolve(), *(fields.pop(name) for name in PLACE))
+        place = (resolved(plan.image_path(image.data_idx)), *(fields.pop(name) for name in PLACE))
         found.append((place, tuple(fields.values())))
     return found
 
@@ -36,7 +37,7 @@ class United(NamedTuple):
     numbers: tuple[IntArray, ...]
 
 
-def unite(plans: Sequence[Plan], folder: Path) -> United:
+def unite(plans: Sequence[Plan], folder: Location) -> United:
     """Return the images of plans, those that are the same once, with paths from a folder.
 
     Raises

@@ -1,7 +1,6 @@
 """Plans that are no parts of one, one after the other: patches get new numbers, and images those of the merged plan."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import pyarrow as pa
 
 from patchplan.core.specs import IntArray
 from patchplan.errors import PlanError
+from patchplan.objects import Location
 from patchplan.plans.header import Header
 from patchplan.plans.merge_images import United, unite
 from patchplan.plans.plan import BATCH_ROWS, Plan
@@ -31,7 +31,7 @@ class Merged:
         If an image has changed between two plans, or they differ in their number of epochs.
     """
 
-    def __init__(self, plans: Sequence[Plan], folder: Path) -> None:
+    def __init__(self, plans: Sequence[Plan], folder: Location) -> None:
         self._plans = plans
         self._united = unite(plans, folder)
         self.header = _header(plans, self._united)

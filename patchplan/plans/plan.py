@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +13,7 @@ from patchplan.core.offsets import check_range
 from patchplan.core.specs import SpecTable
 from patchplan.errors import PlanError
 from patchplan.images import ImageInfo, ImageSource, reopen
+from patchplan.objects import Location, ObjectPath, location, placed
 from patchplan.patching.factory import create_patching
 from patchplan.patching.protocol import Patching
 from patchplan.plans.epoch import EpochRows
@@ -34,7 +34,7 @@ class Plan:
     computes them.
     """
 
-    def __init__(self, path: Path, header: Header, rows: Rows, root: Path | None = None) -> None:
+    def __init__(self, path: Location, header: Header, rows: Rows, root: Location | None = None) -> None:
         self.path = path
         self.header = header
         self.root = path.parent if root is None else root
@@ -95,9 +95,9 @@ class Plan:
             raise PlanError(f"{self.path}: its config and its header disagree whether the patches are tiles")
         return patching
 
-    def image_path(self, data_idx: int) -> Path:
-        """Return where an image should be: its uri below the plan's folder, or below `root`."""
-        return self.root / self.images[data_idx].uri
+    def image_path(self, data_idx: int) -> Location:
+        """Return where an image should be: its uri below the plan's folder, or below `root`, unless it is whole."""
+        return placed(self.root, self.images[data_idx].uri)
 
     def open_image(self, data_idx: int) -> ImageSource:
         """Open an image as it was planned.
@@ -185,14 +185,16 @@ class OneEpoch(Plan):
         return self._epoch_rows.tables(size, start, stop)
 
 
-def open_plan(path: str | os.PathLike[str], root: str | os.PathLike[str] | None = None) -> Plan:
+def open_plan(
+    path: str | os.PathLike[str] | ObjectPath, root: str | os.PathLike[str] | ObjectPath | None = None
+) -> Plan:
     """Open a plan.
 
     Parameters
     ----------
-    path : path
+    path : path or URL
         A .parquet, .csv or .json file that `patchplan plan` wrote.
-    root : path, optional
+    root : path or URL, optional
         Folder that the images' relative paths start from; the plan's folder by default.
 
     Raises
@@ -200,9 +202,9 @@ def open_plan(path: str | os.PathLike[str], root: str | os.PathLike[str] | None 
     PlanError
         If the file is missing, no plan, of another schema version or damaged.
     """
-    if not isinstance(path, str | os.PathLike):
+    if not isinstance(path, str | os.PathLike | ObjectPath):
         raise PlanError(f"found {path!r} as plan; allowed: the path of a plan, or a Plan")
-    path = Path(path)
+    path = location(path)
     rows = open_rows(path)
     if rows.header is None:
         raise PlanError(
@@ -211,6 +213,6 @@ def open_plan(path: str | os.PathLike[str], root: str | os.PathLike[str] | None 
         )
     if rows.n_rows != (rows.header.n_rows if rows.header.rows else 0):
         raise PlanError(f"{path}: found {rows.n_rows} rows, but the header says {rows.header.n_rows}")
-    plan = Plan(path, rows.header, rows, None if root is None else Path(root))
+    plan = Plan(path, rows.header, rows, None if root is None else location(root))
     plan.check()
     return plan

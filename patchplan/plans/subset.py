@@ -1,13 +1,13 @@
 """A part of a plan as a plan of its own: the same rows under the same indices."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from patchplan.core.specs import IntArray
 from patchplan.errors import PlanError
+from patchplan.objects import Location
 from patchplan.plans.convert import write_tables
 from patchplan.plans.convert_paths import led
 from patchplan.plans.epoch import EpochRows
@@ -69,7 +69,7 @@ class Subset:
 def write_choice(
     plan: Plan,
     choice: Choice,
-    path: Path | None,
+    path: Location | None,
     *,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -99,7 +99,7 @@ def write_choice(
     return Subset(tally, whole)
 
 
-def write_subset(rows: EpochRows, positions: IntArray, path: Path, *, overwrite: bool = False) -> None:
+def write_subset(rows: EpochRows, positions: IntArray, path: Location, *, overwrite: bool = False) -> None:
     """Write the rows of an epoch at these positions as a plan; errors as from `write_choice`."""
     epoch = rows.epoch if "epoch" in rows.plan.schema.names else None
     choice = Choice(split=rows.split, fold=rows.fold, epoch=epoch, index=of_array(np.asarray(rows.index)[positions]))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,15 @@ import pyarrow as pa
 
 from patchplan.errors import OutputError, PlanError
 from patchplan.images.paths import is_zarr_folder
+from patchplan.objects import Location, ObjectPath, location
 from patchplan.plans.header import Header
 from patchplan.plans.parts import Parts, Patches
 from patchplan.plans.plan import BATCH_ROWS
 from patchplan.plans.tables import csv, json, parquet
 from patchplan.plans.tables.columns import EXTRA_TYPES, split_rows, table_schema, to_batch
 from patchplan.plans.tables.rows import check_suffix
-from patchplan.publish import check_free, published
+from patchplan.plans.uploading import uploaded
+from patchplan.publish import check_free, published, resolved
 
 MAX_ROWS = {".parquet": 10**11, ".csv": 10**9, ".json": json.MAX_ROWS}
 """More rows than these fill a disk rather than a plan: a small broken file may claim any size."""
@@ -26,7 +29,7 @@ Progress = Callable[[int, int], None]
 
 
 def write_plan(
-    path: Path,
+    path: Location,
     header: Header,
     passes: Iterable[Patches],
     *,
@@ -38,7 +41,7 @@ def write_plan(
 
     Parameters
     ----------
-    path : Path
+    path : Location
         Suffix .parquet, .csv or .json.
     passes : iterable of Patches
         A strategy, or `Parts` with columns beside them; one for each epoch.
@@ -61,7 +64,7 @@ def write_plan(
 
 
 def write_rows(
-    path: Path, header: Header, schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, overwrite: bool = False
+    path: Location, header: Header, schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, overwrite: bool = False
 ) -> None:
     """Write a plan whose rows are there as flat columns; OutputError and PlanError as from `write_plan`."""
     suffix = check_suffix(path)
@@ -70,24 +73,31 @@ def write_rows(
             f"{path}: {header.n_rows:,} rows are too many for {suffix}; allowed are {MAX_ROWS[suffix]:,}. "
             "Use .parquet, a larger patch, or (sequential, tiled, whole) --no-rows"
         )
-    with published(files_of(path), overwrite=overwrite) as partials:
+    with _whole(files_of(path), overwrite=overwrite) as partials:
         write: Any = {".parquet": parquet.write, ".csv": csv.write, ".json": json.write}[suffix]
         write(*partials, header, schema, batches)
 
 
+def _whole(paths: Sequence[Location], *, overwrite: bool) -> AbstractContextManager[list[Path]]:
+    """Return what gives names to write to, and then puts the files where they belong."""
+    here = [path for path in paths if isinstance(path, Path)]
+    there = [path for path in paths if isinstance(path, ObjectPath)]
+    return published(here, overwrite=overwrite) if here else uploaded(there, overwrite=overwrite)
+
+
 def plan_target(
     output: str | os.PathLike[str] | None,
-    read: Sequence[str | os.PathLike[str]],
+    read: Sequence[str | os.PathLike[str] | ObjectPath],
     *,
     overwrite: bool,
     dry_run: bool,
-) -> Path | None:
+) -> Location | None:
     """Decide early where a plan goes, so that nothing long runs for nothing; `read` is what it is made from."""
     if output is None:
         if dry_run:
             return None
         raise OutputError("no output given: name a plan with -o PLAN (.parquet, .csv or .json), or use --dry-run")
-    path = Path(output)
+    path = location(output)
     check_suffix(path)
     if csv.is_header(path):
         raise OutputError(f"{path}: is a name for the header of a CSV plan; give another one")
@@ -99,16 +109,16 @@ def plan_target(
     return path
 
 
-def refuse_read(files: Iterable[Path], read: Iterable[str | os.PathLike[str]]) -> None:
+def refuse_read(files: Iterable[Location], read: Iterable[str | os.PathLike[str] | ObjectPath]) -> None:
     """Raise OutputError if a file that is to be written is one of those that are read, or in a store of them."""
-    there = {path.resolve() for path in map(Path, read) if path.exists()}
+    there = {resolved(path) for path in map(location, read) if isinstance(path, ObjectPath) or path.exists()}
     for file in files:
-        place = file.resolve()
-        if place in there or not there.isdisjoint(folder for folder in place.parents if is_zarr_folder(folder)):
+        place = resolved(file)
+        if place in there or any(folder in there and is_zarr_folder(folder) for folder in place.parents):
             raise OutputError(f"{file}: is read for this plan; give what is written another name")
 
 
-def files_of(path: Path) -> list[Path]:
+def files_of(path: Location) -> list[Location]:
     """Return the files that make up a plan: a CSV plan has its header beside it."""
     return [path, csv.header_path(path)] if check_suffix(path) == ".csv" else [path]
 

@@ -10,8 +10,10 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import overload
 
-from patchplan.errors import OutputError
+from patchplan.errors import ConfigError, OutputError
+from patchplan.objects import Location, ObjectPath
 from patchplan.publish.hashing import Hasher, Told, walk
 
 _ESCAPES = {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r"}
@@ -24,9 +26,21 @@ _LONGEST = 1 << 16
 _STRAYS = re.compile(r"(?:\A|/)\.{0,2}(?:/|\Z)" + ("" if os.sep == "/" else r"|[\\:]"))
 
 
-def manifest_of(output: Path) -> Path:
+@overload
+def manifest_of(output: Path) -> Path: ...
+@overload
+def manifest_of(output: ObjectPath) -> ObjectPath: ...
+@overload
+def manifest_of(output: Location) -> Location: ...
+def manifest_of(output: Location) -> Location:
     """Return the file of an output's checksums."""
-    return output.with_name(f"{output.name}.sha256")
+    return output.parent / f"{output.name}.sha256"
+
+
+def check_checksummed(path: Location | None) -> None:
+    """Raise ConfigError if an output cannot have checksums: they are made, and compared, of files on a disk."""
+    if isinstance(path, ObjectPath):
+        raise ConfigError(f"{path}: --checksums and verify: allowed for outputs on a disk only")
 
 
 def check_manifest(path: Path) -> None:

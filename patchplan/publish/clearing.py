@@ -4,10 +4,11 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from patchplan.errors import OutputError
+from patchplan.objects import Location, ObjectPath
 
 MARKER = ".patchplan-replaced"
 """Marks a folder that another is about to replace: complete, to be moved back if that did not happen."""
@@ -32,8 +33,21 @@ def zarr_files(arrays: str) -> Ours:
     return lambda name: pattern.fullmatch(name) is not None
 
 
-def check_ours(folder: Path, ours: Ours, *, links: bool = False) -> None:
+def check_ours(folder: Location, ours: Ours, *, links: bool = False) -> None:
     """Raise OutputError naming a file that replacing a folder would lose; `links` in place of our files may go."""
+    for name, mine in _files(folder, links=links):
+        if not (mine and (name == MARKER or ours(name))):
+            raise OutputError(
+                f"{folder}: is not replaced, because {name} in it is no part of such an output and would be lost; "
+                "move it elsewhere, or give another name"
+            )
+
+
+def _files(folder: Location, *, links: bool) -> Iterator[tuple[str, bool]]:
+    """Yield the files in a folder by their paths in it, and whether they can be ours: links only if `links` may."""
+    if isinstance(folder, ObjectPath):
+        yield from ((name, True) for name, _ in folder.listing())
+        return
     pending = [""]
     while pending:
         below = pending.pop()
@@ -42,11 +56,8 @@ def check_ours(folder: Path, ours: Ours, *, links: bool = False) -> None:
                 name = f"{below}{entry.name}"
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(f"{name}/")
-                elif (entry.is_symlink() and not links) or not (name == MARKER or ours(name)):
-                    raise OutputError(
-                        f"{folder}: is not replaced, because {name} in it is no part of such an output and would be "
-                        "lost; move it elsewhere, or give another name"
-                    )
+                else:
+                    yield name, links or not entry.is_symlink()
 
 
 _LEFT = re.compile(r".*(\.[0-9a-f]{8}\.new|\.__lock|\.[0-9a-f]{32}\.partial)")

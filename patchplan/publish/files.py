@@ -8,10 +8,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from patchplan.errors import OutputError
+from patchplan.objects import Location, ObjectPath
 from patchplan.publish.locks import flush_file, lock, one_at_a_time
 
 
-def check_free(path: Path, *, overwrite: bool) -> None:
+def check_free(path: Location, *, overwrite: bool) -> None:
     """Raise OutputError unless a file may be written under this name."""
     _, folder, exists, parent = look(path)
     if folder:
@@ -22,14 +23,29 @@ def check_free(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path}: the folder {path.parent} does not exist")
 
 
-def look(path: Path) -> tuple[bool, bool, bool, bool]:
-    """Return whether a path is a link, a folder, anything at all, and whether its folder is there."""
+def look(path: Location) -> tuple[bool, bool, bool, bool]:
+    """Return whether a path is a link, a folder, anything at all, and whether its folder is there.
+
+    In an object store a folder is what names begin with, and there as soon as something is in it.
+    """
     try:
+        if isinstance(path, ObjectPath):
+            if not path.can_list:
+                raise OutputError(f"{path}: nobody writes to {path.scheme}://; allowed: a path, s3:// or gs://")
+            folder = path.is_dir()
+            return False, folder, folder or path.is_file(), True
         with suppress(FileNotFoundError, NotADirectoryError):
             path.lstat()  # unlike exists(), it tells a name that no file can have
         return path.is_symlink(), path.is_dir(), path.exists(), path.parent.is_dir()
+    except OutputError:
+        raise
     except (OSError, ValueError) as error:
         raise OutputError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from None
+
+
+def resolved(path: Location) -> Location:
+    """Return a path without links; that of an object is what it is."""
+    return path.resolve() if isinstance(path, Path) else path
 
 
 @contextmanager
@@ -78,7 +94,7 @@ def published(paths: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path]]
 
 
 @contextmanager
-def reported(path: Path) -> Iterator[None]:
+def reported(path: Location) -> Iterator[None]:
     """Turn errors of the system into OutputError naming the output."""
     try:
         yield

@@ -10,44 +10,25 @@ out.zarr.partial/scratch/   what does not fit into memory; scratch-K of a share
 """
 
 import os
-import re
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from patchplan.errors import OutputError
 from patchplan.publish.checksums import check_manifest, manifest_of, write_checksums
 from patchplan.publish.clearing import Ours, check_ours, sweep
-from patchplan.publish.files import check_free, look, reported
+from patchplan.publish.files import check_free
 from patchplan.publish.locks import flush_disk, flush_file, flush_folder, lock_file, one_at_a_time, open_folder
-from patchplan.publish.names import CHECKSUMS, JOURNAL, LOCK, MAX_NAME, RUN, STATE, check_folder, partial_of
+from patchplan.publish.names import CHECKSUMS, LOCK, RUN, STATE, check_folder, check_left, left_in, partial_of
+from patchplan.publish.protocol import Progress
 from patchplan.publish.swap import clear, repair, set_aside, swap
 
-Progress = Callable[[str, int, int], None]
-"""Called with what is counted, how many are done, and how many there are."""
 
-
-class Growth:
+class LocalGrowth:
     """An output while it grows, in a folder that this run has to itself, or shares with others of its job.
 
-    Attributes
-    ----------
-    place : Path
-        Where it grows: a file to create, or a folder to make.
-    partial : Path
-        The folder of the run, for its journal and scratch data.
-    resumed : bool
-        Whether what an earlier run left is there.
-    overwrite : bool
-        Whether it may replace an output; asked again at the end.
-    has_checksums : bool
-        Whether the output has checksums, which may have their name already.
-    keep : bool
-        Whether what is there is worth going on with; if not, a run that is stopped removes it.
-    advice : str
-        How to go on, for the user of a run that is stopped.
+    Attributes are those of `publish.Growth`; `checksums` is where its checksums grow.
     """
 
     def __init__(self, path: Path, *, folder: bool, overwrite: bool, ours: Ours) -> None:
@@ -71,6 +52,13 @@ class Growth:
         if os.path.lexists(manifest):
             check_free(manifest, overwrite=self.overwrite)
             check_manifest(manifest)
+
+    def has_name(self) -> bool:
+        """Tell whether the output has its name already."""
+        return not self.place.exists() and self.path.exists()
+
+    def make_way(self) -> None:
+        """Do nothing: what is replaced stands elsewhere until the output is complete."""
 
     def flush(self) -> None:
         """Wait until all that was written is on the disk."""
@@ -119,19 +107,10 @@ class Growth:
 
     def _clear(self, *, resume: bool) -> None:
         """Remove what a stopped run left, if it is nothing to go on with or may be replaced."""
-        names = [entry.name for entry in self.partial.iterdir() if not re.fullmatch(rf"{LOCK}(-\d+)?", entry.name)]
+        names = left_in(self.partial)
         if not names:
             return
-        if not (self.overwrite or resume):
-            raise OutputError(
-                f"{self.partial}: is left from a run that was stopped; use --resume to go on with it, or --overwrite "
-                "to begin anew"
-            )
-        if not self.overwrite and any(name.startswith(JOURNAL) for name in names):
-            raise OutputError(
-                f"{self.partial}: has a journal and no {RUN}, and nobody can tell what the run was; use --overwrite "
-                "to begin anew"
-            )
+        check_left(self.partial, names, overwrite=self.overwrite, resume=resume)
         check_ours(self.partial, self._is_mine, links=True)
         # without its first file nobody goes on with what is half removed
         for name in sorted(names, key=lambda name: name != RUN):
@@ -189,60 +168,3 @@ class Growth:
             with one_at_a_time(self.path.parent):
                 set_aside(self.partial, self.path)
             clear(self.path)
-
-
-@contextmanager
-def left_by_others(path: Path | None) -> Iterator[None]:
-    """Tell a user who interrupts a run before it has begun what an earlier one has left for it."""
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        if path is not None and not getattr(error, "__notes__", ()) and (partial_of(path) / RUN).exists():
-            error.add_note(f"what was done stays in {partial_of(path)}")
-        raise
-
-
-@contextmanager
-def growing(
-    path: Path, *, folder: bool, overwrite: bool, ours: Ours, resume: bool = False, shared: bool = False
-) -> Iterator[Growth]:
-    """Yield an output that grows; after the block it takes its name, unless it is `shared`.
-
-    Parameters
-    ----------
-    path : Path
-        Name of the output.
-    folder : bool
-        Whether it is a folder. If not, what else is needed to make it may lie beside it in `partial`.
-    overwrite : bool
-        Whether it may replace an output, or what a stopped run left.
-    ours : callable
-        What may be removed: by its path in the output, or for a file in the partial folder.
-    resume : bool
-        Whether to go on with what a stopped run left, if it left something.
-    shared : bool
-        Whether others fill the same output at the same time: nobody removes or publishes it.
-
-    Raises
-    ------
-    OutputError
-        If the name is not free, another run is writing under it, or writing fails, as on a full or read-only
-        disk; what stood under the name stands there still.
-    """
-    if path.name in ("", "..") or not look(path)[3]:
-        check_folder(path, overwrite=overwrite, ours=ours)
-    if len(os.fsencode(path.name)) > MAX_NAME:
-        raise OutputError(f"{path}: has a name of {len(os.fsencode(path.name))} bytes; allowed are {MAX_NAME}")
-    growth = Growth(path, folder=folder, overwrite=overwrite, ours=ours)
-    try:
-        with reported(path):
-            growth.claim(resume=resume, shared=shared)
-            yield growth
-            if not shared:
-                growth.publish()
-    except BaseException as error:
-        if growth.keep and growth.advice:
-            error.add_note(growth.advice)
-        raise
-    finally:
-        growth.close()

@@ -10,11 +10,14 @@ from patchplan.core.specs import IntArray, SpecTable
 from patchplan.errors import ConfigError
 from patchplan.patching.fixed import FixedPatching
 from patchplan.patching.fixed_random import FixedRandomConfig
+from patchplan.patching.grid import GridPatching
 from patchplan.patching.random import RandomPatching
 from patchplan.plans.draft import Chosen, Draft
 from patchplan.plans.parts import Part, Parts, Patches, join, split_column
 from patchplan.plans.tables.columns import split_rows as pieces_of
+from patchplan.sampling.picked import Picked
 from patchplan.sampling.regions import in_regions
+from patchplan.sampling.regions.nearby import nearby
 from patchplan.sampling.splits import split_rows
 from patchplan.sampling.told import counted, splits_told
 from patchplan.sampling.weights import patch_weights
@@ -47,8 +50,8 @@ def choose_listed(draft: Draft, work: Work, carried: Mapping[str, Any]) -> Chose
     in_regions = work.regions is not None and not redrawn
     rows = _in_regions(patches, work) if in_regions else np.arange(patches.n_patches)
     if work.config.filter is not None:
-        rows = rows[~work.measured(taken(patches, rows)).background]
-    specs = taken(patches, rows)
+        rows = rows[~work.measured(_taken(patches, rows)).background]
+    specs = _taken(patches, rows)
     beside = {"index": rows, **{name: column.take(rows) for name, column in carried.items()}}
     if work.config.weights is not None and not redrawn:
         weights = patch_weights(
@@ -62,7 +65,7 @@ def choose_listed(draft: Draft, work: Work, carried: Mapping[str, Any]) -> Chose
         beside["weight"] = weights
     total = _by_image(specs.data_idx, work)
     if work.config.split is None:
-        part = Part(patches, rows, beside, total_tiles=total)
+        part = _some(patches, rows, beside, total)
         return Chosen(total.tolist(), [*beside], lambda: [Parts([part])], work.told, None, work.notes)
     labels, lost = _labels(specs, draft, work)
     numbers = [None] if len(labels) == 1 else range(len(labels))
@@ -80,11 +83,19 @@ def _by_image(data_idx: IntArray, work: Work) -> IntArray:
     return np.bincount(data_idx, minlength=len(work.sources))
 
 
-def taken(patches: Patches, rows: IntArray) -> SpecTable:
+def _some(
+    patches: Patches, rows: IntArray, beside: Mapping[str, Any] | None = None, total: IntArray | None = None
+) -> Part:
+    """Return some patches, ascending; of a grid those between need not be made."""
+    if isinstance(patches, GridPatching):
+        return Part(Picked(patches, rows), None, beside or {}, total_tiles=total)
+    return Part(patches, rows, beside or {}, total_tiles=total)
+
+
+def _taken(patches: Patches, rows: IntArray) -> SpecTable:
     """Return some patches, ascending."""
-    return join(
-        [Part(patches, rows).specs(a, b) for a, b in pieces_of(0, len(rows), PIECE)] or [patches.get_patch_specs(0, 0)]
-    )
+    part = _some(patches, rows)
+    return join([part.specs(a, b) for a, b in pieces_of(0, len(rows), PIECE)] or [patches.get_patch_specs(0, 0)])
 
 
 def _drawn_once(draft: Draft, work: Work) -> FixedPatching:
@@ -107,10 +118,12 @@ def _in_regions(patches: Patches, work: Work) -> IntArray:
     """Return the rows that are in the regions."""
     test, found, progress = work.regions, [np.zeros(0, np.int64)], work.counting("patches tested")
     assert test is not None  # noqa: S101 - the caller looked
-    for start, stop in pieces_of(0, patches.n_patches, PIECE):
-        found.append(start + np.flatnonzero(test.keeps(patches.get_patch_specs(start, stop))))
+    for some, specs in nearby(patches, test, PIECE):
+        found.append(some[test.keeps(specs)])
         if progress is not None:
-            progress(stop, patches.n_patches)
+            progress(int(some[-1]) + 1, patches.n_patches)
+    if progress is not None:
+        progress(patches.n_patches, patches.n_patches)
     rows = np.concatenate(found)
     work.tell_regions(len(rows), patches.n_patches)
     if not len(rows):
@@ -144,4 +157,4 @@ def _part(
     columns["split"] = split_column(label[chosen])
     if fold is not None:
         columns["fold"] = fold
-    return Part(patches, rows[chosen], columns, total_tiles=total)
+    return _some(patches, rows[chosen], columns, total)

@@ -13,6 +13,7 @@ from patchplan.core.cells import BoolArray
 from patchplan.core.specs import SpecTable
 from patchplan.images import ImageSource
 from patchplan.images.companions import companion_paths, open_companions
+from patchplan.objects import Location
 from patchplan.plans.config import PlanConfig
 from patchplan.plans.settings.filters import MaskFilterConfig
 from patchplan.plans.settings.sections import PATHS
@@ -111,7 +112,7 @@ class Work:
         of_all[:, chosen] = labels
         return of_all
 
-    def check_early(self) -> list[Path]:
+    def check_early(self) -> list[Location]:
         """Return the files beside the images, after a look at all that needs no pixel.
 
         Raises
@@ -123,7 +124,7 @@ class Work:
         if split is not None:
             split.resolved(self.sources[0].ndim)
             self.by_image(np.ones(len(self.sources), bool))
-        found = []
+        found: list[Location] = []
         for section in self.config.sections.values():
             for what in PATHS:
                 if (given := getattr(section, what, None)) is not None:

@@ -130,29 +130,52 @@ class Assembly:
 
     def places(self, data_idx: int, frame: Frame, block: Sequence[int], scratch: Path) -> TilePlaces:
         """Return where the tiles of an image go."""
-        axes = self._grid(data_idx)
-        if axes is not None:
-            return GridPlaces(grid_first(self.auditor, data_idx), axes)
+        grid = self.grid_places(data_idx)
+        if grid is not None:
+            return grid
         image = self.audit.images[data_idx]
         rows = ImageRows(self.auditor, data_idx, range(*image.rows), alone=image.alone and not image.whole)
         folder = scratch / str(data_idx)
         folder.mkdir()
         return BinnedPlaces(frame.n_samples, frame.spatial, block, rows, folder)
 
-    def work(
-        self, data_idx: int, rules: PixelRules, canvas: Canvas, ledger: ImageLedger, tiles: Tiles, scratch: Path
-    ) -> ImageWork:
-        """Return what the engine runs for one image; files go into a folder of `scratch`."""
-        frame, image = canvas.frame, self.audit.images[data_idx]
-        renderer = Renderer(
+    def grid_places(self, data_idx: int) -> GridPlaces | None:
+        """Return where the tiles of an image go that are a grid and all of one kind."""
+        axes = self._grid(data_idx)
+        return None if axes is None else GridPlaces(grid_first(self.auditor, data_idx), axes)
+
+    def renderer(
+        self, data_idx: int, rules: PixelRules, canvas: Canvas, places: TilePlaces, tiles: Tiles, threads: int
+    ) -> Renderer:
+        """Return what computes boxes of an image, so many at once within the memory."""
+        image = self.audit.images[data_idx]
+        return Renderer(
             rules,
-            self.places(data_idx, frame, canvas.block, scratch),
+            places,
             tiles,
-            spatial=frame.spatial,
+            spatial=canvas.frame.spatial,
             block=canvas.block,
             whole=not any(self.options.margin) or (image.alone and not image.whole),
-            scratch_bytes=self.options.memory // (4 * self.options.workers),
+            scratch_bytes=self.options.memory // (4 * threads),
         )
+
+    def work(
+        self,
+        data_idx: int,
+        rules: PixelRules,
+        canvas: Canvas,
+        ledger: ImageLedger,
+        tiles: Tiles,
+        scratch: Path,
+        threads: int | None = None,
+    ) -> ImageWork:
+        """Return what the engine runs for one image; files go into a folder of `scratch`.
+
+        `threads` share the memory, those of the options where it is not said.
+        """
+        frame, image = canvas.frame, self.audit.images[data_idx]
+        places = self.places(data_idx, frame, canvas.block, scratch)
+        renderer = self.renderer(data_idx, rules, canvas, places, tiles, threads or self.options.workers)
         if isinstance(renderer.places, BinnedPlaces):
             density = renderer.places.most / prod(canvas.block)
         else:

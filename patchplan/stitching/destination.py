@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from patchplan.objects import Location, ObjectPath
 from patchplan.plans.header import ImageRecord
-from patchplan.publish import Growth, Ours, growing
+from patchplan.publish import Growth, Ours, check_output, growing
 from patchplan.publish.names import SCRATCH
 from patchplan.stitching.canvases.ome_tiff import scratch_of
 from patchplan.stitching.canvases.opening import files_of
@@ -48,15 +49,15 @@ class Destination:
     def _check(self, *, overwrite: bool) -> None:
         path, folder = self.target.path, self.target.is_folder
         if path is not None:
-            Growth(path, folder=folder, overwrite=overwrite, ours=self.ours()).check_free()
+            check_output(path, folder=folder, overwrite=overwrite, ours=self.ours())
 
     @contextmanager
-    def scratch(self, place: Path | None, part: int | None = None) -> Iterator[Path]:
-        """Yield a folder for what does not fit into memory, on the output's disk; removed afterwards.
+    def scratch(self, place: Location | None, part: int | None = None) -> Iterator[Path]:
+        """Yield a folder for what does not fit into memory, on the output's disk if it has one; removed afterwards.
 
         `part` tells it from those of others that fill the same output.
         """
-        if place is None:
+        if not isinstance(place, Path):
             with tempfile.TemporaryDirectory(prefix="patchplan-") as name:
                 yield Path(name)
             return
@@ -70,11 +71,13 @@ class Destination:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def grow(self, below: Path | None, place: Path | None) -> Path | None:
+    def grow(self, below: Path | None, place: Location | None) -> Location | None:
         """Return where the output with this path below the target's grows, its folders made."""
         if place is None or below is None:
             return None
         path = place / below
+        if isinstance(path, ObjectPath):
+            return path
         folder = path if self.target.kind == "ome-zarr" else path.parent
         folder.mkdir(parents=True, exist_ok=True)
         return path
@@ -87,7 +90,10 @@ class Destination:
             yield None
             return
         folder, ours = self.target.is_folder, self.ours()
-        with growing(path, folder=folder, overwrite=self.overwrite, ours=ours, resume=resume, shared=shared) as growth:
+        zarr = self.target.kind == "ome-zarr"
+        with growing(
+            path, folder=folder, overwrite=self.overwrite, ours=ours, resume=resume, shared=shared, zarr=zarr
+        ) as growth:
             yield growth
 
     def ours(self) -> Ours:

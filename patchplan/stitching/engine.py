@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from patchplan.stitching.canvases.protocol import Canvas
+from patchplan.stitching.render import Renderer
 from patchplan.stitching.work import ImageWork, Task, check_memory, choose_box, usable
 
 Progress = Callable[[str, int, int], None]
@@ -118,19 +120,23 @@ class Buffer:
 
 def do_box(work: ImageWork, task: Task, buffer: Buffer) -> None:
     """Compute one box, write it, and note that it is written."""
-    view = work.canvas.view(task.sample_idx)
-    rules = work.renderer.rules
+    filled = compute_box(work.renderer, work.canvas, task, buffer, begun=work.ledger.resumed)
+    work.ledger.note(task.sample_idx, task.start, task.stop, filled)
+
+
+def compute_box(renderer: Renderer, canvas: Canvas, task: Task, buffer: Buffer, *, begun: bool = False) -> int:
+    """Compute one box and write it; return how many pixels no tile covers. What was `begun` before is cleared."""
+    view, rules = canvas.view(task.sample_idx), renderer.rules
     if view is not None:
         box = (slice(None), *map(slice, task.start, task.stop))
-        filled = work.renderer.render(task.sample_idx, task.start, task.stop, view[box])
-    else:
-        shape = (rules.out_channels, *(b - a for a, b in zip(task.start, task.stop, strict=True)))
-        out = buffer.shaped(shape, rules.dtype)
-        filled = work.renderer.render(task.sample_idx, task.start, task.stop, out)
-        if work.ledger.resumed:
-            work.canvas.clear(task.sample_idx, task.start, task.stop)
-        work.canvas.write(task.sample_idx, task.start, out)
-    work.ledger.note(task.sample_idx, task.start, task.stop, filled)
+        return renderer.render(task.sample_idx, task.start, task.stop, view[box])
+    shape = (rules.out_channels, *(b - a for a, b in zip(task.start, task.stop, strict=True)))
+    out = buffer.shaped(shape, rules.dtype)
+    filled = renderer.render(task.sample_idx, task.start, task.stop, out)
+    if begun:
+        canvas.clear(task.sample_idx, task.start, task.stop)
+    canvas.write(task.sample_idx, task.start, out)
+    return filled
 
 
 class Counted:

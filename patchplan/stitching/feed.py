@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from patchplan.core.specs import IntArray, SpecTable
 from patchplan.errors import AuditError, TilesError
+from patchplan.objects import Location
+from patchplan.publish.names import run_folder
 from patchplan.stitching.audit import ImageRows
 from patchplan.stitching.blocks import Blocks
 from patchplan.stitching.canvases import Canvas
@@ -78,7 +80,7 @@ class Feed:
     ----------
     job : StitchJob
         Its tiles are `HeldTiles`, all absent at first.
-    place : Path or None
+    place : Location or None
         Where outputs grow.
     ledger : Ledger
         What a stopped run has written.
@@ -89,7 +91,7 @@ class Feed:
     def __init__(
         self,
         job: StitchJob,
-        place: Path | None,
+        place: Location | None,
         ledger: Ledger,
         scratch: Path,
         progress: Progress | None,
@@ -109,7 +111,7 @@ class Feed:
         self._total = job.n_pixels
         self._lookup = Lookup(job.auditor, grid=job.assembly.audit.grid, scratch=scratch)
         self._written: NDArray[np.bool_] = np.zeros(tiles.n, np.bool_)
-        self._told = None if place is None else Told(place.parent)
+        self._told = None if place is None else Told(run_folder(place))
         self._lacking = np.zeros(tiles.n, np.bool_)
         begun = [] if self._told is None else self._told.begun(job.assembly.audit.images)
         if self._told is not None:

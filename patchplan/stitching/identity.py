@@ -4,13 +4,13 @@ from dataclasses import asdict
 from functools import cache
 from hashlib import blake2b
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from patchplan.journal import Identity
 from patchplan.journal.identity import Facts
+from patchplan.objects import Location
 from patchplan.plans.epoch import EpochRows
 from patchplan.stitching.audit import Audit, ImageAudit
 from patchplan.stitching.canvases import CanvasOptions
@@ -69,7 +69,7 @@ def identity_of(
     return Identity(facts, more)
 
 
-def check_tiles(found: Facts, now: Facts, where: Path) -> None:
+def check_tiles(found: Facts, now: Facts, where: Location) -> None:
     """Raise OutputError if the tiles are not those of the stopped run."""
     check_unchanged(found[TILES], now[TILES], where)
 

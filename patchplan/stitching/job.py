@@ -11,6 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from patchplan.journal import Identity
+from patchplan.objects import Location
 from patchplan.stitching.assemble import Assembly
 from patchplan.stitching.audit import Auditor
 from patchplan.stitching.canvases import Canvas, CanvasOptions, check_options, open_canvas
@@ -150,7 +151,7 @@ class StitchJob:
         result._arrays = tuple(arrays)
         return result
 
-    def open_canvas(self, output: Output, place: Path | None) -> Canvas:
+    def open_canvas(self, output: Output, place: Location | None) -> Canvas:
         """Begin an output."""
         threads, place = self.assembly.options.workers, self.destination.grow(output.path, place)
         return open_canvas(self.target.kind, place, output.frame, self.storage_of(output.data_idx), threads)

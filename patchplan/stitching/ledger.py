@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patchplan.core.specs import IntArray
-from patchplan.journal import RECORD, Journal, Kind, Records, mark, pieces, stamp
+from patchplan.journal import RECORD, AnyJournal, Kind, Records, mark, pieces, stamp
 
 Stamp = Callable[[int, Sequence[int], Sequence[int]], int]
 """What is to be said now of the files of a box: sample, start and stop in (Z)YX."""
@@ -40,7 +40,7 @@ class ImageLedger:
         Pixels of written blocks that no tile covers.
     """
 
-    def __init__(self, data_idx: int, journal: Journal | None, records: Records, *, resumed: bool) -> None:
+    def __init__(self, data_idx: int, journal: AnyJournal | None, records: Records, *, resumed: bool) -> None:
         self._data_idx, self._journal, self.resumed = data_idx, journal, resumed
         self._pieces = records[records["kind"] == Kind.PIECE]
         self._images = records[records["kind"] == Kind.IMAGE]
@@ -79,14 +79,19 @@ class ImageLedger:
         """Blocks that were written before: of a share, its own only."""
         return self.done if self.share is None else self.done & self.share
 
-    def note(self, sample_idx: int, start: Sequence[int], stop: Sequence[int], filled: int) -> None:
-        """Note that a box is written; start in (Z)YX, at a block's first pixel. Threads may call it at once."""
+    def note(
+        self, sample_idx: int, start: Sequence[int], stop: Sequence[int], filled: int, told: int | None = None
+    ) -> None:
+        """Note that a box is written; start in (Z)YX, at a block's first pixel. Threads may call it at once.
+
+        `told` is the stamp of its files, where who wrote them has taken it.
+        """
         with self._lock:
             self.filled += filled
         first = [a // size for a, size in zip(start, self._block, strict=True)]
         count = [-(-b // size) - a for a, b, size in zip(first, stop, self._block, strict=True)]
         if self._journal is not None:
-            told = self._stamp(sample_idx, start, stop)
+            told = self._stamp(sample_idx, start, stop) if told is None else told
             self._journal.append(pieces(self._data_idx, 0, sample_idx, first, count, filled, told))
 
     def units(self, level: int) -> dict[int, int]:
@@ -118,7 +123,7 @@ class Ledger:
     """The blocks of all outputs of a run: a journal, and what was in it when the run began."""
 
     def __init__(
-        self, journal: Journal | None = None, records: Records | None = None, *, resumed: bool = False
+        self, journal: AnyJournal | None = None, records: Records | None = None, *, resumed: bool = False
     ) -> None:
         self._journal, self._resumed = journal, resumed
         records = np.zeros(0, RECORD) if records is None else records

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from patchplan.cluster import Session
 from patchplan.errors import OutputError
 from patchplan.journal import Recording, Records, recorded
-from patchplan.publish import Growth, partial_of
+from patchplan.objects import Location
+from patchplan.publish import Growth, clear, partial_of
 from patchplan.publish.checksums import manifest_of
-from patchplan.publish.swap import clear
 from patchplan.stitching.canvases import Canvas
 from patchplan.stitching.canvases.finished import is_finished
 from patchplan.stitching.canvases.npy import is_begun
@@ -23,6 +24,7 @@ from patchplan.stitching.engine import Counted, Progress, Run
 from patchplan.stitching.identity import TILES, check_tiles
 from patchplan.stitching.job import Output, StitchJob
 from patchplan.stitching.ledger import ImageLedger, Ledger
+from patchplan.stitching.on_cluster import Elsewhere, compute, computing
 from patchplan.stitching.result import StitchResult
 from patchplan.stitching.shares import Share
 from patchplan.tiles.identity import newer
@@ -34,8 +36,8 @@ Pair = tuple[Output, ImageLedger]
 Opened = tuple[Output, Canvas, ImageLedger]
 
 
-def run(job: StitchJob, progress: Progress | None = None) -> StitchResult:
-    """Write all outputs, and publish them together.
+def run(job: StitchJob, progress: Progress | None = None, elsewhere: Elsewhere | None = None) -> StitchResult:
+    """Write all outputs, and publish them together; blocks are computed here, or `elsewhere`.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def run(job: StitchJob, progress: Progress | None = None) -> StitchResult:
             if recording.published:
                 result = job.told(outputs, ledger)
             else:
-                result = fill(job, outputs, growth.place, ledger, progress)
+                result = fill(job, outputs, growth.place, ledger, progress, elsewhere)
             seal(job, growth, recording, progress)
         return result.noted(recording.notes)
 
@@ -92,9 +94,11 @@ def is_there(job: StitchJob) -> bool:
     Their UUID tells of plan and options. Tiles are not compared: see `check_not_stale`.
     """
     path = job.target.path
-    if path is None or partial_of(path).exists() or not path.exists():
+    if path is None:
         return False
     clear(path)  # a run may have been killed at its very last step
+    if partial_of(path).exists() or not path.exists():
+        return False
     for data_idx in range(len(job.auditor.plan.images)):
         below = job.destination.path_of(data_idx)
         if below is None or not is_finished(job.target.kind, path / below, job.storage_of(data_idx)):
@@ -115,23 +119,29 @@ def check_not_stale(job: StitchJob) -> None:
 
 
 def fill(
-    job: StitchJob, outputs: Sequence[Output], place: Path | None, ledger: Ledger, progress: Progress | None
+    job: StitchJob,
+    outputs: Sequence[Output],
+    place: Location | None,
+    ledger: Ledger,
+    progress: Progress | None,
+    elsewhere: Elsewhere | None = None,
 ) -> StitchResult:
     """Fill and finish all outputs, some at a time."""
     done = Counted(progress, job.n_pixels)
     filled: list[int] = []
     arrays: list[NDArray[Any]] = []
-    for batch in batched(job, ((one, ledger.image(one.data_idx)) for one in outputs)):
-        opened = open_outputs(job, batch, place, done)
-        write(job, opened, place, done)
-        for _, canvas, mine in opened:
-            canvas.finish(mine, progress)
-            arrays += [array for array in [job.array_of(canvas)] if array is not None]
-        filled += [mine.filled for _, mine in batch]
+    with computing(job, elsewhere, outputs, place) as session:
+        for batch in batched(job, ((one, ledger.image(one.data_idx)) for one in outputs)):
+            opened = open_outputs(job, batch, place, done)
+            write(job, opened, place, done, session=session)
+            for _, canvas, mine in opened:
+                canvas.finish(mine, progress)
+                arrays += [array for array in [job.array_of(canvas)] if array is not None]
+            filled += [mine.filled for _, mine in batch]
     return job.done(list(zip(outputs, filled, strict=True)), arrays)
 
 
-def open_outputs(job: StitchJob, outputs: Sequence[Pair], place: Path | None, progress: Counted) -> list[Opened]:
+def open_outputs(job: StitchJob, outputs: Sequence[Pair], place: Location | None, progress: Counted) -> list[Opened]:
     """Open outputs, but for those that an earlier run has finished."""
     opened = []
     for one, mine in outputs:
@@ -145,24 +155,33 @@ def open_outputs(job: StitchJob, outputs: Sequence[Pair], place: Path | None, pr
 
 
 def write(
-    job: StitchJob, opened: Sequence[Opened], place: Path | None, progress: Counted, part: int | None = None
+    job: StitchJob,
+    opened: Sequence[Opened],
+    place: Location | None,
+    progress: Counted,
+    part: int | None = None,
+    session: Session | None = None,
 ) -> None:
     """Write the blocks that are not written; `part` tells the scratch data from those of others."""
     options = job.assembly.options
+    threads = options.workers if session is None else session.threads
     with job.destination.scratch(place, part) as scratch:
         works = [
-            job.assembly.work(one.data_idx, one.rules, canvas, mine, job.auditor.tiles, scratch)
+            job.assembly.work(one.data_idx, one.rules, canvas, mine, job.auditor.tiles, scratch, threads)
             for one, canvas, mine in opened
         ]
         for work in works:
-            progress.skip(int(work.block_pixels[work.ledger.already].sum()))
-        Run(works, options.memory, options.workers, progress).run()
+            progress.skip(work.blocks.sum(work.ledger.already))
+        if session is None:
+            Run(works, options.memory, options.workers, progress).run()
+        else:
+            compute(session, works, [one.data_idx for one, _, _ in opened], options.memory, progress)
         works.clear()
 
 
-def is_whole(job: StitchJob, output: Output, ledger: ImageLedger, place: Path | None) -> bool:
+def is_whole(job: StitchJob, output: Output, ledger: ImageLedger, place: Location | None) -> bool:
     """Tell whether an earlier run finished an output that is one file: its blocks are not there any more."""
-    if job.target.kind != "ome-tiff" or place is None or output.path is None:
+    if job.target.kind != "ome-tiff" or not isinstance(place, Path) or output.path is None:
         return False
     path = place / output.path
     if not ledger.take_finished([path]):

@@ -1,7 +1,7 @@
 """Shares of a stitch, for the jobs of an array: whole blocks each, balanced by bytes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,13 +22,37 @@ class Share:
     def __str__(self) -> str:
         return f"{self.number}/{self.parts}"
 
-    def blocks(self, sizes: NDArray[np.int64], before: int, total: int) -> NDArray[np.bool_]:
-        """Return which blocks of an image belong to this share; parameters as for `owners`."""
-        mine: NDArray[np.bool_] = owners(sizes, before, total, self.parts) == self.number
-        return mine
+
+@dataclass(frozen=True)
+class BlockSizes:
+    """Pixels of the blocks of an image by sample and place in the grid, (S, (Z), Y, X); channels counted once.
+
+    Of 10^8 blocks there is never an array of more than a plane.
+    """
+
+    n_samples: int
+    spatial: tuple[int, ...]
+    block: tuple[int, ...]
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Number of samples, and of blocks per axis."""
+        return (self.n_samples, *(-(-n // size) for n, size in zip(self.spatial, self.block, strict=True)))
+
+    def planes(self) -> Iterator[tuple[tuple[int, ...], NDArray[np.int64]]]:
+        """Yield the place of each plane of blocks, and their pixels (Y, X)."""
+        pairs = zip(self.spatial, self.block, strict=True)
+        along = [np.minimum(n - np.arange(0, n, size), size) for n, size in pairs]
+        plane = np.multiply.outer(*along[-2:])
+        for place in np.ndindex(self.grid[:-2]):
+            yield place, plane if len(along) == 2 else plane * along[0][place[1]]
+
+    def sum(self, chosen: NDArray[np.bool_]) -> int:
+        """Return the pixels of some blocks."""
+        return sum(int(pixels[chosen[place]].sum()) for place, pixels in self.planes() if chosen[place].any())
 
 
-def owners(sizes: NDArray[np.int64], before: int, total: int, parts: int) -> NDArray[np.int64]:
+def owners(sizes: BlockSizes, pixel_bytes: int, before: int, total: int, parts: int) -> NDArray[np.int32]:
     """Return of each block of an image the number of its share.
 
     All blocks of all images are laid on one line, each as long as it has bytes; the line is cut into equal
@@ -37,8 +61,10 @@ def owners(sizes: NDArray[np.int64], before: int, total: int, parts: int) -> NDA
 
     Parameters
     ----------
-    sizes : int array
-        Bytes of each block of the image.
+    sizes : BlockSizes
+        The blocks of the image.
+    pixel_bytes : int
+        Bytes of a pixel, all channels.
     before, total : int
         Bytes of the images before it, and of all.
     parts : int
@@ -46,13 +72,17 @@ def owners(sizes: NDArray[np.int64], before: int, total: int, parts: int) -> NDA
 
     Examples
     --------
-    >>> owners(np.full(6, 10), 0, 60, 4)
-    array([1, 2, 2, 3, 4, 4])
+    >>> owners(BlockSizes(1, (1, 12), (1, 2)), 5, 0, 60, 4)
+    array([[[1, 2, 2, 3, 4, 4]]], dtype=int32)
     """
-    flat = sizes.reshape(-1)
-    twice_middle = 2 * (before + np.cumsum(flat)) - flat
-    part = np.minimum(twice_middle.astype(np.float64) * parts / (2 * total), parts - 1)
-    return part.astype(np.int64).reshape(sizes.shape) + 1
+    found = np.empty(sizes.grid, np.int32)
+    for place, pixels in sizes.planes():
+        flat = pixels.reshape(-1) * pixel_bytes
+        ends = before + np.cumsum(flat)
+        part = np.minimum((2 * ends - flat).astype(np.float64) * parts / (2 * total), parts - 1)
+        found[place] = part.astype(np.int32).reshape(pixels.shape) + 1
+        before = int(ends[-1])
+    return found
 
 
 def parse_share(text: str | None) -> Share | None:
@@ -75,12 +105,3 @@ def parse_share(text: str | None) -> Share | None:
     if not 1 <= number <= parts <= MAX_SHARES:
         raise ConfigError(f"--share: found {text}; allowed: K/N, the K-th of N shares, K from 1 to N, such as 3/16")
     return Share(number, parts)
-
-
-def block_pixels(n_samples: int, spatial: Sequence[int], block: Sequence[int]) -> NDArray[np.int64]:
-    """Return the pixels of each block of an image, (S, (Z), Y, X)."""
-    sizes = np.ones((n_samples,) + (1,) * len(spatial), np.int64)
-    for axis, (n, size) in enumerate(zip(spatial, block, strict=True), 1):
-        along = np.minimum(n - np.arange(0, n, size), size)
-        sizes = sizes * along.reshape([-1 if i == axis else 1 for i in range(sizes.ndim)])
-    return sizes

@@ -18,7 +18,7 @@ from patchplan.stitching.job import Output, StitchJob
 from patchplan.stitching.ledger import Ledger
 from patchplan.stitching.result import StitchResult
 from patchplan.stitching.running import Pair, batched, fill, is_there, open_outputs, recorded_run, seal, write
-from patchplan.stitching.shares import Share, block_pixels, owners
+from patchplan.stitching.shares import BlockSizes, Share, owners
 from patchplan.tiles.identity import newer
 
 
@@ -52,7 +52,7 @@ def run_share(job: StitchJob, share: Share, progress: Progress | None = None) ->
                 raise OutputError(f"{growth.partial}: share {share} was begun before; use --resume to go on with it")
             ledger = Ledger(recording.journal, recording.records, resumed=growth.resumed)
             parts = _owned(job, outputs, share.parts)
-            done = Counted(progress, sum(int(size[owner == share.number].sum()) for _, size, owner in parts))
+            done = Counted(progress, sum(sizes.sum(owner == share.number) for _, sizes, owner in parts))
             for batch in batched(job, _share_ledgers(job, outputs, share, ledger)):
                 write(job, open_outputs(job, batch, growth.place, done), growth.place, done, share.number)
             recording.complete()
@@ -115,13 +115,13 @@ def _share_ledgers(job: StitchJob, outputs: Sequence[Output], share: Share, ledg
 
 def _owned(
     job: StitchJob, outputs: Sequence[Output], parts: int
-) -> Iterator[tuple[Output, NDArray[np.int64], NDArray[np.int64]]]:
+) -> Iterator[tuple[Output, BlockSizes, NDArray[np.int32]]]:
     """Yield outputs, the pixels of their blocks, and the numbers of their shares."""
     total, before = sum(one.n_bytes for one in outputs), 0
     for one in outputs:
         block = block_of(job.target.kind, one.frame, job.storage)
-        pixels = block_pixels(one.frame.n_samples, one.frame.spatial, block)
-        yield one, pixels, owners(pixels * one.pixel_bytes, before, total, parts)
+        sizes = BlockSizes(one.frame.n_samples, one.frame.spatial, block)
+        yield one, sizes, owners(sizes, one.pixel_bytes, before, total, parts)
         before += one.n_bytes
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import get_args
 
 from patchplan.errors import ConfigError, OutputError
+from patchplan.objects import Location, location
+from patchplan.publish import resolved
 from patchplan.stitching.frame import OutputKind
 from patchplan.stitching.words import OutputFormat
 
@@ -18,7 +20,7 @@ class Target:
     """What is written: `path` is None for arrays in memory, and a folder of outputs where there are `several`."""
 
     kind: OutputKind
-    path: Path | None
+    path: Location | None
     several: bool = False
 
     @property
@@ -41,7 +43,7 @@ def parse_target(output: str | os.PathLike[str] | None, output_format: str | Non
         return Target("memory", None)
     if not isinstance(output, str | os.PathLike):
         raise OutputError(f"found {output!r} as output; allowed: a path, or None for arrays in memory")
-    path = Path(output)
+    path = location(output)
     named = SUFFIXES.get(path.suffix.lower())
     if n_images > 1:
         if named is not None:
@@ -63,7 +65,7 @@ def _format(name: str) -> OutputFormat:
     return next(one for one in get_args(OutputFormat) if one == name)
 
 
-def check_apart(output: Path, read: Sequence[Path]) -> None:
+def check_apart(output: Location, read: Sequence[Location]) -> None:
     """Raise OutputError if the output is, lies in, or holds something that is read."""
     mine = _real(output)
     for path in read:
@@ -76,5 +78,6 @@ def check_apart(output: Path, read: Sequence[Path]) -> None:
             raise OutputError(f"{output}: holds {path}, which is read for it; give the output another name")
 
 
-def _real(path: Path) -> Path:
-    return path.parent.resolve() / path.name if path.is_symlink() else path.resolve()
+def _real(path: Location) -> Location:
+    is_link = isinstance(path, Path) and path.is_symlink()
+    return resolved(path.parent) / path.name if is_link else resolved(path)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from patchplan.core.specs import IntArray
 from patchplan.journal import Identity
 from patchplan.journal.identity import read_identity, write_identity
+from patchplan.objects import Location
 from patchplan.publish.names import CLOSED
 from patchplan.stitching.audit import ImageAudit
 from patchplan.tiles.protocol import TileForm
@@ -18,9 +18,9 @@ from patchplan.tiles.protocol import TileForm
 class Told:
     """Files in the folder of a run."""
 
-    folder: Path
+    folder: Location
 
-    def _about(self, data_idx: int) -> Path:
+    def _about(self, data_idx: int) -> Location:
         return self.folder / f"image-{data_idx}.json"
 
     def tell_image(self, data_idx: int, image: ImageAudit, form: TileForm) -> None:

@@ -4,15 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-import numpy as np
-from numpy.typing import NDArray
-
 from patchplan.core.amounts import memory_text
 from patchplan.errors import ConfigError
 from patchplan.stitching.canvases.protocol import Canvas
 from patchplan.stitching.ledger import ImageLedger
 from patchplan.stitching.render import Renderer
-from patchplan.stitching.shares import block_pixels
+from patchplan.stitching.shares import BlockSizes
 
 MAX_BOX = 1 << 28
 """Bytes of output that are computed at once: more would gain nothing."""
@@ -57,12 +54,12 @@ class ImageWork:
     @property
     def n_todo(self) -> int:
         """Pixels to write, channels counted once."""
-        return int(self.block_pixels[self.ledger.todo].sum())
+        return self.blocks.sum(self.ledger.todo)
 
     @property
-    def block_pixels(self) -> NDArray[np.int64]:
-        """Pixels of each block (S, (Z), Y, X), channels counted once."""
-        return block_pixels(self.canvas.frame.n_samples, self.renderer.spatial, self.renderer.block)
+    def blocks(self) -> BlockSizes:
+        """Pixels of its blocks."""
+        return BlockSizes(self.canvas.frame.n_samples, tuple(self.renderer.spatial), tuple(self.renderer.block))
 
     def box_bytes(self, shape: Sequence[int]) -> int:
         """Return the memory that a box of this shape, (Z)YX, takes from reading to writing."""

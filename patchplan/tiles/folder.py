@@ -2,11 +2,11 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from patchplan.core.specs import IntArray
 from patchplan.images.boundary import RefusedError
-from patchplan.images.zarr.store import is_there
+from patchplan.images.zarr.stores import is_there
+from patchplan.images.zarr.traffic import REQUESTS
+from patchplan.objects import Location, ObjectPath
 from patchplan.tiles import npy, tif
 from patchplan.tiles.ahead import ahead
 from patchplan.tiles.places import Places
@@ -85,7 +87,7 @@ class FolderTiles(Reading):
     Headers are read at once, pixels ahead by `threads` threads.
     """
 
-    def __init__(self, path: Path, places: Places, ndim: int, threads: int) -> None:
+    def __init__(self, path: Location, places: Places, ndim: int, threads: int) -> None:
         if places.n > MAX_FILES:
             raise RefusedError(
                 f"is a folder, and the plan has {places.n:,} tiles; allowed with a file per tile are {MAX_FILES:,}. "
@@ -95,21 +97,27 @@ class FolderTiles(Reading):
         self.uris = (str(path),)
         self.unplanned = 0
         self._folder = str(path)
+        self._path = path
         self._ndim = ndim
         self._names = Names(places.n)
         self.duplicates = self._scan(places)
         self.present: NDArray[np.bool_] = self._names.code != 0
         self.bad: list[tuple[int, str]] = []
         self.forms: tuple[TileForm, ...] = ()
-        self.form_of = self._look()
+        if isinstance(path, ObjectPath):
+            threads = max(threads, REQUESTS)
         self._pool = ThreadPoolExecutor(threads, "patchplan-tiles")
+        try:
+            self.form_of = self._look()
+        except BaseException:
+            self.close()
+            raise
 
     def _scan(self, places: Places) -> IntArray:
         """Find out which file is which tile, and return the indices that have several."""
         again: set[int] = set()
         others = 0
-        with os.scandir(self._folder) as entries:
-            names = (e.name for e in entries if not e.name.startswith(".") and is_there(e))
+        with closing(_files(self._path)) as names:
             while piece := list(islice(names, PIECE)):
                 parts = [(name, found.group(2)) for name in piece if (found := _NAME.fullmatch(name))]
                 others += len(piece) - len(parts)
@@ -132,12 +140,9 @@ class FolderTiles(Reading):
         """Read all headers."""
         forms: dict[TileForm, int] = {}
         form_of: NDArray[np.integer[Any]] = everywhere(0, self.n)
-        for position in np.flatnonzero(self.present):
-            path = self._path(int(position))
-            try:
-                form = _reader(path).tile_form(path, self._ndim)
-            except Exception as error:  # readers of TIFF raise what they like
-                self.bad.append((int(self.index[int(position)]), why_not(path, error)))
+        for position, form in self._forms(np.flatnonzero(self.present)):
+            if isinstance(form, str):
+                self.bad.append((int(self.index[position]), form))
                 continue
             number = forms.setdefault(form, len(forms))
             if number and not form_of.flags.writeable:
@@ -147,7 +152,24 @@ class FolderTiles(Reading):
         self.forms = tuple(forms)
         return form_of
 
-    def _path(self, position: int) -> str:
+    def _forms(self, positions: IntArray) -> Iterator[tuple[int, TileForm | str]]:
+        """Yield what each file holds, or why it cannot be read; of objects, which are waited for, many at a time."""
+        there = map(int, positions)
+        if not isinstance(self._path, ObjectPath):
+            yield from ((position, self._form(position)) for position in there)
+            return
+        while piece := list(islice(there, PIECE)):
+            yield from zip(piece, self._pool.map(self._form, piece), strict=True)
+
+    def _form(self, position: int) -> TileForm | str:
+        path = self._file(position)
+        try:
+            form: TileForm = _reader(path).tile_form(path, self._ndim)
+        except Exception as error:  # readers of TIFF raise what they like
+            return why_not(path, error)
+        return form
+
+    def _file(self, position: int) -> str:
         return f"{self._folder}/{self._names.at(position, int(self.index[position]))}"
 
     def try_read(self, positions: IntArray) -> Iterator[NDArray[Any] | str]:
@@ -176,7 +198,7 @@ class FolderTiles(Reading):
         return self._pool.submit(lambda: [self._one(position) for position in batch.positions]).result
 
     def _one(self, position: int) -> NDArray[Any] | str:
-        path = self._path(position)
+        path = self._file(position)
         try:
             tile = _reader(path).read_tile(path, self._ndim)
         except Exception as error:  # codecs raise what they like
@@ -192,6 +214,15 @@ class FolderTiles(Reading):
     def close(self) -> None:
         """End the threads."""
         self._pool.shutdown(cancel_futures=True)
+
+
+def _files(path: Location) -> Generator[str, None, None]:
+    """Yield the names of files in a folder, or of objects below a prefix, in one listing."""
+    if isinstance(path, ObjectPath):
+        yield from (name for name in path.children()[1] if not name.startswith("."))
+        return
+    with os.scandir(path) as entries:
+        yield from (e.name for e in entries if not e.name.startswith(".") and is_there(e))
 
 
 def _reader(path: str) -> ModuleType:

@@ -1,14 +1,17 @@
 """`.npy` files: an array with a tile per row, or one tile each in a folder."""
 
 import ast
+import io
 import os
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +19,18 @@ from numpy.typing import NDArray
 from patchplan.core.specs import IntArray
 from patchplan.errors import TilesError
 from patchplan.images.boundary import RefusedError, one_line
+from patchplan.images.ranges import Ranges
+from patchplan.images.zarr.traffic import REQUESTS
+from patchplan.objects import Location, ObjectPath, location
+from patchplan.tiles.ahead import ahead
 from patchplan.tiles.places import Places
 from patchplan.tiles.protocol import TileForm
-from patchplan.tiles.reading import NO_TILES, NUMBERS, Reading, everywhere, tile_axes
+from patchplan.tiles.reading import BATCH_BYTES, NO_TILES, NUMBERS, Reading, everywhere, tile_axes, why_not
 
 _MAGIC = b"\x93NUMPY"
 _MAX_HEADER = 1 << 16
+_HEAD = 1 << 10
+"""Bytes fetched of an object to see what it is: most headers have 128."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +48,8 @@ class NpyHeader:
         return prod(self.shape) * self.dtype.itemsize
 
 
-def read_header(file: BinaryIO) -> NpyHeader:
-    """Return the header of an open file.
+def read_header(file: BinaryIO, size: int | None = None) -> NpyHeader:
+    """Return the header of an open file, or of the beginning of one of `size` bytes.
 
     Raises
     ------
@@ -57,7 +66,7 @@ def read_header(file: BinaryIO) -> NpyHeader:
     if len(head) < offset:
         head += file.read(offset - len(head))
     found = _parse(head[12 if wide else 10 : offset], offset)
-    size = os.fstat(file.fileno()).st_size
+    size = file.seek(0, os.SEEK_END) if size is None else size
     if size < offset + found.nbytes:
         raise RefusedError(f"is truncated: {size:,} bytes, {found.shape} {found.dtype} needs {offset + found.nbytes:,}")
     return found
@@ -81,22 +90,37 @@ def _parse(text: bytes, offset: int) -> NpyHeader:
     return NpyHeader(shape, dtype, bool(fortran), offset)
 
 
+def opened(path: Location) -> BinaryIO:
+    """Open a file, without a buffer where that is of no use."""
+    return path.open() if isinstance(path, ObjectPath) else path.open("rb", buffering=0)
+
+
 def tile_form(path: str, ndim: int) -> TileForm:
     """Return the form of the tile in a file, which may lack the axis C."""
-    with Path(path).open("rb", buffering=0) as file:
-        header = read_header(file)
+    header = _header_at(location(path))
     return TileForm(_with_channels(header.shape, ndim), header.dtype.newbyteorder("="))
+
+
+def _header_at(path: Location) -> NpyHeader:
+    """Return the header of a file, of an object mostly by one request."""
+    if isinstance(path, ObjectPath):
+        status, head = path.read_head(_HEAD)
+        with suppress(RefusedError):
+            return read_header(io.BytesIO(head), status.size)
+    with opened(path) as file:
+        return read_header(file)
 
 
 def read_tile(path: str, ndim: int) -> NDArray[Any]:
     """Return the tile in a file as C (Z) Y X."""
-    with Path(path).open("rb", buffering=0) as file:
+    where = location(path)
+    with io.BytesIO(where.read_bytes()) if isinstance(where, ObjectPath) else opened(where) as file:
         header = read_header(file)
         file.seek(header.offset)
         flat = np.empty(prod(header.shape), header.dtype)
         left = flat.view(np.uint8).data
         while left:
-            done = file.readinto(left)
+            done = file.readinto(left)  # type: ignore[attr-defined]
             if not done:
                 raise RefusedError("is truncated")
             left = left[done:]
@@ -111,11 +135,19 @@ def _with_channels(shape: tuple[int, ...], ndim: int) -> tuple[int, ...]:
     return shape if len(shape) == ndim + 1 else (1, *shape)
 
 
-class NpyTiles(Reading):
-    """An array (N C (Z) Y X) in a file; row k is row k of the plan. Tiles are views of a memory map."""
+class _Row(NamedTuple):
+    position: int
+    nbytes: int
 
-    def __init__(self, path: Path, places: Places, ndim: int) -> None:
-        with path.open("rb", buffering=0) as file:
+
+class NpyTiles(Reading):
+    """An array (N C (Z) Y X) in a file; row k is row k of the plan. Tiles are views of a memory map.
+
+    Those of an object are fetched, some ahead.
+    """
+
+    def __init__(self, path: Location, places: Places, ndim: int) -> None:
+        with opened(path) as file:
             header = read_header(file)
         shape = header.shape
         if len(shape) != ndim + 2:
@@ -132,21 +164,42 @@ class NpyTiles(Reading):
         self.bad: list[tuple[int, str]] = []
         self.notes: tuple[str, ...] = ()
         order: Any = "F" if header.fortran else "C"
-        empty = not header.nbytes  # which cannot be mapped
-        self._rows: NDArray[Any] = np.asarray(
-            np.empty(shape, header.dtype) if empty else np.memmap(path, header.dtype, "r", header.offset, shape, order)
-        )
+        self._rows: NDArray[Any] | Ranges
+        if not header.nbytes:  # which cannot be mapped
+            self._rows = np.empty(shape, header.dtype)
+        elif isinstance(path, Path):
+            self._rows = np.asarray(np.memmap(path, header.dtype, "r", header.offset, shape, order))
+        elif header.fortran:
+            raise TilesError(f"{path}: is in Fortran order, which is not read from object stores; copy it to a disk")
+        else:
+            self._rows = Ranges(path, header.dtype, header.offset, shape)
 
     def try_read(self, positions: IntArray) -> Iterator[NDArray[Any] | str]:
         """Yield each tile, a copy only where the byte order is foreign."""
         native = self.forms[0].dtype
+        if isinstance(self._rows, Ranges):
+            yield from self._fetched(self._rows, positions)
+            return
         for position in positions:
             yield self._rows[position].astype(native, copy=False)
 
+    def _fetched(self, rows: Ranges, positions: IntArray) -> Iterator[NDArray[Any] | str]:
+        whole = [slice(0, n) for n in rows.shape[1:]]
+        form = self.forms[0]
+
+        def fetch(position: int) -> NDArray[Any]:
+            tile: NDArray[Any] = rows[(slice(position, position + 1), *whole)][0]
+            return tile.astype(form.dtype, copy=False)
+
+        with ThreadPoolExecutor(REQUESTS, "patchplan-tiles") as pool:
+            batches = (_Row(int(position), form.nbytes) for position in positions)
+            for row, tile in ahead(batches, lambda row: pool.submit(fetch, row.position).result, BATCH_BYTES):
+                yield why_not(f"{self.uris[0]}, row {row.position}", tile) if isinstance(tile, Exception) else tile
+
     def read_bytes(self) -> int:
-        """Return the bytes of a tile in native byte order; the map is the system's memory."""
-        return self.forms[0].nbytes
+        """Return the bytes of a tile in native byte order; the map is the system's memory, what is fetched is not."""
+        return self.forms[0].nbytes + (BATCH_BYTES + self.forms[0].nbytes) * isinstance(self._rows, Ranges)
 
     def close(self) -> None:
         """Let go of the map, as soon as no view of it is left."""
-        self._rows = np.empty(self._rows.shape[:1], np.bool_)
+        self._rows = np.empty(self.n, np.bool_)

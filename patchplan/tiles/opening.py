@@ -1,11 +1,11 @@
 """Tiles on disk, of whatever kind."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from patchplan.core.specs import IntArray
 from patchplan.errors import TilesError
-from patchplan.images.paths import ZARR_DOCUMENTS
+from patchplan.images.paths import is_zarr_folder
+from patchplan.objects import Location, ObjectPath
 from patchplan.tiles.folder import FolderTiles
 from patchplan.tiles.npy import NpyTiles
 from patchplan.tiles.places import Places
@@ -21,7 +21,7 @@ MAX_PLACES = 127
 
 
 def open_tiles(
-    paths: Sequence[Path],
+    paths: Sequence[Location],
     index: range | IntArray,
     *,
     ndim: int,
@@ -36,7 +36,7 @@ def open_tiles(
 
     Parameters
     ----------
-    paths : sequence of Path
+    paths : sequence of Location
         Stacks (Zarr), arrays (Zarr, `.npy`) or folders of `.npy` and `.tif`, as many as there are.
     index : range or int array
         Index of each row of the plan.
@@ -62,12 +62,13 @@ def open_tiles(
     if not 1 <= len(paths) <= MAX_PLACES:
         raise TilesError(f"{len(paths)} places of tiles given; allowed are 1 to {MAX_PLACES}")
 
-    def one(path: Path) -> Tiles:
-        if not path.exists():
-            raise TilesError(f"{path}: no such file or folder")
-        if path.is_file():
+    def one(path: Location) -> Tiles:
+        is_store = path.suffix.lower() == ".zarr" or is_zarr_folder(path)
+        if not (is_store and isinstance(path, ObjectPath)) and path.is_file():
             return _array(path, places, ndim)
-        if path.suffix.lower() != ".zarr" and not any((path / name).exists() for name in ZARR_DOCUMENTS):
+        if not path.exists() and not (is_store and isinstance(path, ObjectPath)):  # of which the web lists nothing
+            raise TilesError(f"{path}: no such file or folder")
+        if not is_store:
             return FolderTiles(path, places, ndim, threads)
         return open_zarr(
             path,
@@ -92,7 +93,7 @@ def open_tiles(
         raise
 
 
-def _array(path: Path, places: Places, ndim: int) -> NpyTiles:
+def _array(path: Location, places: Places, ndim: int) -> NpyTiles:
     if path.suffix.lower() != ".npy":
         raise TilesError(f"{path}: is no tiles; allowed are a Zarr stack or array, a .npy array, or a folder of files")
     return NpyTiles(path, places, ndim)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,10 @@ from patchplan.core.specs import IntArray
 from patchplan.errors import TilesError
 from patchplan.images.boundary import RefusedError, one_line
 from patchplan.images.zarr.reader import check_dtype
-from patchplan.images.zarr.store import FolderStore, Node, array_shape, read_node
+from patchplan.images.zarr.store import Node, array_shape, read_node
+from patchplan.images.zarr.stores import folder_store
 from patchplan.images.zarr.traffic import Pixels, open_pixels
+from patchplan.objects import Location
 from patchplan.tiles.ahead import ahead
 from patchplan.tiles.places import Places
 from patchplan.tiles.presence import rows_present
@@ -42,7 +43,7 @@ class ZarrTiles(Reading):
     """
 
     def __init__(
-        self, path: Path, array: str, pixels: Pixels, rows: Rows, index: range | IntArray, threads: int
+        self, path: Location, array: str, pixels: Pixels, rows: Rows, index: range | IntArray, threads: int
     ) -> None:
         self.index = index
         self.uris = (str(path),)
@@ -99,7 +100,7 @@ class ZarrTiles(Reading):
 
 
 def open_zarr(
-    path: Path,
+    path: Location,
     places: Places,
     *,
     digest: str,
@@ -116,7 +117,7 @@ def open_zarr(
     TilesError
         If it is neither, is of another plan or epoch, or its axes or number do not fit.
     """
-    store = FolderStore(path)
+    store = folder_store(path)
     root = read_node(store, "")
     if root is None:
         raise RefusedError("is no Zarr store: it has no metadata document")
@@ -136,7 +137,7 @@ def open_zarr(
 
 
 def _bare(
-    path: Path, node: Node, pixels: Pixels, places: Places, absent_chunks: AbsentChunks, threads: int
+    path: Location, node: Node, pixels: Pixels, places: Places, absent_chunks: AbsentChunks, threads: int
 ) -> ZarrTiles:
     """Return an array whose row k is row k of the plan."""
     check_number(path, pixels.shape[0], places.n)
@@ -153,13 +154,13 @@ def _bare(
     return tiles
 
 
-def check_number(path: Path, found: int, n: int) -> None:
+def check_number(path: Location, found: int, n: int) -> None:
     """Refuse an array without index that has other rows than the plan."""
     if found != n:
         raise TilesError(f"{path}: has {found:,} tiles, the plan {n:,}; in an array without index row k is row k")
 
 
-def _check_plan(path: Path, node: Node, digest: str, epoch: int) -> None:
+def _check_plan(path: Location, node: Node, digest: str, epoch: int) -> None:
     """Refuse tiles that say they are of another plan or epoch."""
     made_for = node.attributes.get("patchplan")
     if not isinstance(made_for, dict):
@@ -173,7 +174,7 @@ def _check_plan(path: Path, node: Node, digest: str, epoch: int) -> None:
         raise TilesError(f"{path}: is of epoch {recorded}, asked for is epoch {epoch}; say so with --epoch {recorded}")
 
 
-def _open_tiles(path: Path, node: Node, ndim: int, threads: int, cache_bytes: int) -> Pixels:
+def _open_tiles(path: Location, node: Node, ndim: int, threads: int, cache_bytes: int) -> Pixels:
     check_dtype(node)
     shape = array_shape(node)
     if len(shape) != ndim + 2:
@@ -184,7 +185,7 @@ def _open_tiles(path: Path, node: Node, ndim: int, threads: int, cache_bytes: in
     return pixels
 
 
-def _indices(path: Path, node: Node, expected: tuple[int, ...], threads: int) -> Iterator[IntArray]:
+def _indices(path: Location, node: Node, expected: tuple[int, ...], threads: int) -> Iterator[IntArray]:
     """Return what yields the index of each row, in pieces."""
     shape = array_shape(node)
     if shape != expected:

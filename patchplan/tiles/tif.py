@@ -1,6 +1,5 @@
 """`.tif` files with one tile each."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from patchplan.images.limits import check_region
 from patchplan.images.paths import look
 from patchplan.images.tiff.claims import open_tiff
 from patchplan.images.tiff.reader import TiffReader
+from patchplan.objects import location
 from patchplan.tiles.protocol import TileForm
 from patchplan.tiles.reading import NUMBERS, tile_axes
 
@@ -21,17 +21,18 @@ if TYPE_CHECKING:
 
 def tile_form(path: str, ndim: int) -> TileForm:
     """Return the form of the tile in the first series of a file, decoding nothing."""
-    with open_tiff(look(Path(path))) as tif:
+    with open_tiff(look(location(path))) as tif:
         return _form(_series(tif, ndim), ndim)
 
 
 def read_tile(path: str, ndim: int) -> NDArray[Any]:
     """Return the tile in the first series of a file as C (Z) Y X."""
-    with open_tiff(look(Path(path))) as tif:
+    seen = look(location(path))
+    with open_tiff(seen) as tif:
         series = _series(tif, ndim)
         form = _form(series, ndim)
         check_region(form.shape, form.dtype)
-        reader = TiffReader(tif, series)
+        reader = TiffReader(tif, series, seen)
         pixels = np.array(reader.read(tuple(slice(0, int(n)) for n in series.shape)), form.dtype)
         reader.close()
     order = [axis for axis in tile_order(series.axes, pixels.shape, ndim) if axis is not None]

@@ -10,6 +10,7 @@ from patchplan.core.specs import PatchSpecs
 from patchplan.errors import ConfigError
 from patchplan.extracting.sources import Sources
 from patchplan.images.padding import PadMode
+from patchplan.objects import Location, ObjectPath
 from patchplan.plans.epoch import MAX_NAMED
 from patchplan.plans.plan import Plan, open_plan
 from patchplan.torch.arguments import as_arguments
@@ -23,14 +24,19 @@ class Options:
     """What a dataset takes of a plan; paths that are relative start from `here`."""
 
     here: Path
-    plan: Path
-    root: Path
+    plan: Location
+    root: Location
     split: str | None
     fold: int | None
     channels: tuple[int, ...] | None
     targets: Given | None
     target_channels: tuple[int, ...] | None
     pad_mode: PadMode
+
+
+def _open(options: Options) -> Plan:
+    paths = (options.plan, options.root)
+    return open_plan(*(path if isinstance(path, ObjectPath) else options.here / path for path in paths))
 
 
 class Opened:
@@ -45,7 +51,7 @@ class Opened:
     @as_arguments()
     def __init__(self, options: Options, plan: Plan | None = None) -> None:
         self.options = options
-        self.plan = open_plan(options.here / options.plan, options.here / options.root) if plan is None else plan
+        self.plan = _open(options) if plan is None else plan
         if options.fold is None and "fold" in self.plan.schema.names:
             raise _no_fold(self.plan)
         self.sources = Sources(self.plan, None, options.channels)

@@ -12,6 +12,7 @@ from patchplan.images import ImageSource
 from patchplan.images.boundary import one_line
 from patchplan.images.companions import companion_paths, companion_sample, open_companions
 from patchplan.images.padding import PadMode
+from patchplan.objects import Location, ObjectPath, placed
 
 PathLike = str | os.PathLike[str]
 Given = PathLike | ImageSource | Sequence[PathLike] | Sequence[ImageSource] | Mapping[str, PathLike]
@@ -49,7 +50,7 @@ class Targets:
         self._channels = channels
         self._opened: dict[int, ImageSource] = {}
         images: Any = [_Named(str(path)) for path in sources.paths]
-        self._given: Sequence[ImageSource | Path]
+        self._given: Sequence[ImageSource | Location]
         opened = [given] if isinstance(given, ImageSource) else _all_open(given)
         if not opened:
             paths = _as_text(given)
@@ -111,8 +112,12 @@ def _as_text(given: Any) -> str | list[str] | dict[str, str]:
 
 def _check_there(given: Any, base: Path) -> None:
     """Raise ImageError for one path that is neither a pattern nor there."""
-    if isinstance(given, str) and "{" not in given and not os.path.exists(base / given):  # noqa: PTH110 - any text
+    if isinstance(given, str) and "{" not in given and not _exists(placed(base, given)):
         raise ImageError(
-            f"targets: found {given!r}; there is no file or folder {base / given}; allowed: a folder, "
+            f"targets: found {given!r}; there is no file or folder {placed(base, given)}; allowed: a folder, "
             "a path with {stem} or {name}, or a path per image"
         )
+
+
+def _exists(path: Location) -> bool:
+    return path.exists() if isinstance(path, ObjectPath) else os.path.exists(path)  # noqa: PTH110 - any text

@@ -114,7 +114,7 @@ WRONG = [
         tiled("seed: 4"), r"c\.yaml, line 3: seed: unknown key; allowed: .*\(name: tiled\)$", id="key-of-another"
     ),
     pytest.param(tiled("5: 4"), r"c\.yaml.*: 5: .*keys should be strings", id="number-key"),
-    pytest.param("name: tiled\n", r"c\.yaml: patch_size: missing, but needed$", id="missing"),
+    pytest.param("name: tiled\n", r"c\.yaml: patch_size: missing, but needed; such as 256", id="missing"),
     *(
         pytest.param(
             f"name: tiled\npatch_size: {value}\n",

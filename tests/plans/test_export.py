@@ -1,10 +1,12 @@
 """GeoJSON of plans: every patch a rectangle where it is, valid for RFC 7946 and QuPath, the same in any pieces."""
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import tifffile
 from hypothesis import example, given, settings
@@ -13,12 +15,38 @@ from hypothesis import strategies as st
 import patchplan
 from patchplan.api import exporting
 from patchplan.errors import ImageError
+from patchplan.plans.export import geojson
+from patchplan.plans.export import rows as export_rows
 from patchplan.plans.export.boxes import split_colour
+from patchplan.plans.export.rows import as_text, joined, texts
 from patchplan.sampling.regions.geojson import read_geojson
 from tests.plans.geojson_rules import read_valid
 from tests.plans.making import make_image
 
 NAMES = {"Z": ("z", "depth"), "Y": ("y", "height"), "X": ("x", "width")}
+
+
+row_of_columns = st.tuples(
+    st.integers(0, 2**62) | st.sampled_from([0, 9999, 10_000, 2**32 - 1, 2**32, 10**8]),
+    st.integers(0, 12),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=5),
+)
+
+
+@given(st.lists(row_of_columns, min_size=1, max_size=20), st.integers(0, 3), st.integers(1, 200))
+@example([(0, 0, 0.0, "")], 0, 1)
+def test_columns_of_texts_become_rows(rows, skipped, held):
+    large, small, fractions, words = zip(*rows, strict=True)
+    numbers = [as_text(np.array(column)) for column in (large, small, fractions)]
+    some = pa.array(["é"] * skipped + [*words, "no"])[skipped:-1]
+    parts = ["\n", numbers[0], ",", numbers[1], ":é:", texts(some), numbers[2]]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export_rows, "HELD", held)
+        found = b"".join(joined(parts, len(rows)))
+    assert found.decode() == "".join(
+        f"\n{a},{b}:é:{word}{pa.scalar(fraction).cast(pa.string())}" for a, b, fraction, word in rows
+    )
 
 
 @st.composite
@@ -75,7 +103,10 @@ def test_every_patch_is_a_rectangle_where_it_is_in_the_order_of_the_plan(case, k
         plan = patchplan.open_plan(folder / "p.csv")
         result = patchplan.export(plan, folder / "p.geojson", kept=kept, object_type=object_type)
         features, specs = read_valid(folder / "p.geojson"), list(plan.specs())
-        assert (result.n_features, result.bytes) == (plan.n_rows, (folder / "p.geojson").stat().st_size)
+        text = (folder / "p.geojson").read_text()
+    assert (result.n_features, result.bytes) == (plan.n_rows, len(text))
+    lines = ",\n".join(json.dumps(feature, separators=(",", ":")) for feature in features)
+    assert text == f'{{"type":"FeatureCollection","features":[\n{lines}\n]}}\n'
     assert len(features) == plan.n_rows
     flat = plan.header.ndim == 2 and plan.images[0].data_shape[0] == 1
     for index, (spec, feature) in enumerate(zip(specs, features, strict=True)):
@@ -118,7 +149,6 @@ rows_by_hand = st.lists(
 
 def plan_by_hand(folder: Path, rows: Any) -> patchplan.Plan:
     """Three images, and a plan whose rows jump between them; index is 10 and more, and has gaps."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     data_idx, start, size, split, weight = (list(column) for column in zip(*rows, strict=True))
@@ -155,6 +185,7 @@ def test_a_folder_has_a_file_per_image_with_its_rows_and_each_is_what_that_image
                 assert (found["name"], found["classification"]["name"]) == (str(index), split)
                 assert found["measurements"].get("weight") == (None if weight == float("inf") else weight)
                 assert tuple(found["classification"]["color"]) == split_colour(split)
+            patch.setattr(geojson, "MAX_NAMES", size)
             one = patchplan.export(plan, folder / "one.geojson", image=data_idx, overwrite=True)
             assert one.n_features == len(mine)
             assert (folder / "one.geojson").read_bytes() == file.read_bytes()

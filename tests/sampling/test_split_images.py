@@ -143,6 +143,11 @@ def test_more_images_or_groups_than_there_are_are_refused(names, asked, problem)
         ({"validation": 1, "group": ""}, "group: found ''; string should have at least 1 character"),
         ({"validation": 1, "context": -1}, "context: found -1; allowed: a whole number from 0"),
         ({"validation": 1, "block": [0, 1]}, r"block: found \[0, 1\]; allowed: a whole number from 1"),
+        ({"validation": 1, "by": "image", "block": 8}, "block: found 8 with by: image; allowed with by: block only"),
+        (
+            {"validation": 1, "group": "m", "block": [4, 2]},
+            r"block: found .*4, 2.* with by: group; allowed with by",
+        ),
         ({"validation": 1, "seed": "x"}, "seed: found 'x'; allowed"),
         ({"val": 1}, r"val: unknown key.*; allowed: validation, test, k_folds, by, group, context, block, seed"),
     ],
@@ -157,6 +162,8 @@ def test_a_group_implies_by_group():
     assert SplitConfig(validation=1, group=None).by == "block"
     again = SplitConfig(validation=1, group="m").model_dump(mode="json")
     assert SplitConfig.model_validate(again) == SplitConfig(validation=1, group="m")
+    resolved = SplitConfig(validation=1, group="m").resolved(3)
+    assert SplitConfig.model_validate(resolved.model_dump()) == resolved
 
 
 def test_values_are_resolved_per_axis():

@@ -50,7 +50,7 @@ def test_a_machine_that_went_down_after_the_output_got_its_name(made, tmp_path, 
     on_machine(monkeypatch, 1)
     with monkeypatch.context() as patched:
         patched.setattr(growing, "manifest_of", stop)
-        patched.setattr("patchplan.publish.growth.Growth.check_free", lambda self: None)
+        patched.setattr("patchplan.publish.growth.LocalGrowth.check_free", lambda self: None)
         stopped(stitch, made, output, checksums=True)
     assert output.exists()
     assert not output.with_name("out.zarr.sha256").exists()
@@ -185,7 +185,7 @@ def test_an_array_that_is_there_is_not_taken_for_the_same(made, tmp_path):
 def test_checksums_that_have_their_name_stay(made, tmp_path, monkeypatch):
     output = tmp_path / "out.zarr"
     with monkeypatch.context() as patched:
-        patched.setattr("patchplan.publish.growth.Growth._discard", lambda self: None)
+        patched.setattr("patchplan.publish.growth.LocalGrowth._discard", lambda self: None)
         stitch(made, output, checksums=True)
     stitch(made, output, resume=True)
     assert patchplan.verify(output).ok

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import patchplan
 from patchplan.errors import AuditError, ConfigError, OutputError
 from patchplan.stitching import engine
-from patchplan.stitching.shares import Share, block_pixels, parse_share
+from patchplan.stitching.shares import BlockSizes, Share, owners, parse_share
 from tests.plans.making import files_of
 from tests.stitching.making import grid, pixels_of, plan_of, write_image, write_stack
 from tests.stitching.test_resume import Stop, stop_after
@@ -174,18 +174,30 @@ sizes = st.tuples(st.integers(1, 3), st.integers(1, 400), st.integers(1, 400))
 
 @given(st.lists(sizes, min_size=1, max_size=4), st.tuples(st.integers(1, 90), st.integers(1, 90)), st.integers(1, 40))
 def test_each_block_is_of_one_share_and_none_has_more_than_a_block_too_much(images, block, parts):
-    pixels = [block_pixels(n, (y, x), block) for n, y, x in images]
+    sizes = [BlockSizes(n, (y, x), block) for n, y, x in images]
+    pixels = [np.array([plane for _, plane in one.planes()]) for one in sizes]
     total, largest = sum(int(one.sum()) for one in pixels), max(int(one.max()) for one in pixels)
     before = np.cumsum([0, *(int(one.sum()) for one in pixels)])
     counts = [np.zeros(one.shape, int) for one in pixels]
     for number in range(1, parts + 1):
-        mine = [Share(number, parts).blocks(one, int(start), total) for one, start in zip(pixels, before, strict=False)]
+        mine = [owners(one, 3, 3 * int(a), 3 * total, parts) == number for one, a in zip(sizes, before, strict=False)]
         counts = [count + part for count, part in zip(counts, mine, strict=True)]
         size = sum(int(one[part].sum()) for one, part in zip(pixels, mine, strict=True))
         assert abs(size - total / parts) <= largest
         flat = np.concatenate([part.reshape(-1) for part in mine])
         assert sum(a != b for a, b in pairwise(flat.tolist())) <= 2, "neighbours stay together"
     assert all((count == 1).all() for count in counts)
+
+
+@given(st.lists(st.integers(1, 30), min_size=2, max_size=3), st.integers(1, 3), st.integers(1, 9), st.integers(0, 99))
+def test_the_pixels_of_blocks_are_those_of_boxes(spatial, n_samples, size, seed):
+    sizes = BlockSizes(n_samples, tuple(spatial), (size,) * len(spatial))
+    whole = np.zeros((n_samples, *spatial), np.int64)
+    chosen = np.random.default_rng(seed).random(sizes.grid) < 0.3
+    for sample, *place in np.argwhere(chosen):
+        whole[(sample, *(slice(i * size, (i + 1) * size) for i in place))] += 1
+    assert whole.max() <= 1
+    assert sizes.sum(chosen) == whole.sum()
 
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6))

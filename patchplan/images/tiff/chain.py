@@ -31,7 +31,7 @@ class _Bytes:
         if offset + n <= len(head) or len(head) >= self._seen.size:
             return head[offset : offset + n]
         if self._file is None:
-            self._file = self._seen.path.open("rb", buffering=0)
+            self._file = self._seen.open()
         self._file.seek(offset)
         return self._file.read(n)
 

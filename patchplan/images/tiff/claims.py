@@ -4,16 +4,17 @@ tifffile makes a list with a place per plane that OME-XML or Micro-Manager's ind
 that they name, wherever these are: a file of 600 bytes may thus ask for all memory, or for any other file.
 """
 
+import io
 import json
 import math
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from patchplan.images.boundary import RefusedError, one_line
-from patchplan.images.paths import Seen, look
+from patchplan.images.paths import Seen, absolute, look
 from patchplan.images.tiff.chain import Chain, check_chain
+from patchplan.objects import Location, ObjectPath
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -35,7 +36,9 @@ def open_tiff(seen: Seen) -> "TiffFile":
     import tifffile
 
     chain = check_chain(seen)
-    tif = tifffile.TiffFile(seen.path)
+    # objects without a name and alone: tifffile would look for other files on the disk
+    alone: dict[str, Any] = {"_multifile": False} if isinstance(seen.path, ObjectPath) else {}
+    tif = tifffile.TiffFile(_file(seen), **alone)
     try:
         _check(seen.path, tif, chain)
     except BaseException:
@@ -44,7 +47,14 @@ def open_tiff(seen: Seen) -> "TiffFile":
     return tif
 
 
-def _check(path: Path, tif: "TiffFile", chain: Chain) -> None:
+def _file(seen: Seen) -> "Path | BinaryIO":
+    """Return what tifffile opens."""
+    if not isinstance(seen.path, ObjectPath):
+        return seen.path
+    return io.BytesIO(seen.head) if len(seen.head) >= seen.size else seen.open()
+
+
+def _check(path: Location, tif: "TiffFile", chain: Chain) -> None:
     """Refuse what tifffile would believe; in the order in which it looks."""
     if not tif.pages or tif.is_shaped or tif.is_lsm:
         return
@@ -52,8 +62,13 @@ def _check(path: Path, tif: "TiffFile", chain: Chain) -> None:
         _check_mmstack(tif)
     if tif.is_ome:
         _check_ome(path, tif.ome_metadata or "", chain)
-    if tif.is_ndtiff:
+    if tif.is_ndtiff and isinstance(path, Path):
         _check_ndtiff(path)
+
+
+def several_files(name: str) -> RefusedError:
+    """Return the refusal of a set of files in an object store, where tifffile finds only the first."""
+    return RefusedError(f"is one of several files of an image, as {one_line(name)} is; copy them to a disk")
 
 
 def _check_planes(n: int, what: str) -> None:
@@ -62,7 +77,7 @@ def _check_planes(n: int, what: str) -> None:
         raise RefusedError(f"{what} claims {shown} planes; allowed are {MAX_PLANES:,}")
 
 
-def _beside(path: Path, name: str, what: str) -> Path:
+def _beside(path: Location, name: str, what: str) -> Location:
     """Return the path of another file that belongs to an image, or refuse one that lies elsewhere."""
     parts = name.replace("\\", "/").split("/")
     if not name or "\0" in name or name.startswith(("/", "\\")) or ".." in parts or ":" in parts[0]:
@@ -88,8 +103,8 @@ def _check_ndtiff(path: Path) -> None:
     import tifffile.tifffile
 
     what, spans, files = "NDTiff.index", dict[str, tuple[int, int]](), set[str]()
-    check = look(path.parent / what)
-    for axes, name, *_ in tifffile.tifffile.read_ndtiff_index(check.path):
+    look(path.parent / what)
+    for axes, name, *_ in tifffile.tifffile.read_ndtiff_index(path.parent / what):
         if name not in files:
             files.add(name)
             check_chain(look(_beside(path, name, what)))
@@ -102,7 +117,7 @@ def _check_ndtiff(path: Path) -> None:
     _check_planes(math.prod(high - low + 1 for low, high in spans.values()), what)
 
 
-def _check_ome(path: Path, text: str, chain: Chain) -> None:
+def _check_ome(path: Location, text: str, chain: Chain) -> None:
     """Refuse OME-XML that claims more planes than lists hold, or names files elsewhere."""
     from xml.etree import ElementTree
 
@@ -136,7 +151,7 @@ def _check_steps(said: dict[str, str]) -> None:
         raise RefusedError(f"its OME-XML claims an axis of {n:g} entries; allowed are {MAX_STEPS:,}")
 
 
-def _other_files(path: Path, root: "Element") -> Iterator[Chain]:
+def _other_files(path: Location, root: "Element") -> Iterator[Chain]:
     """Yield what is known of the other files that OME-XML names: each is opened once per UUID that it has there."""
     names: set[str] = set()
     uuids = {root.attrib.get("UUID")}
@@ -145,8 +160,10 @@ def _other_files(path: Path, root: "Element") -> Iterator[Chain]:
             continue
         uuids.add(uuid.text)
         other = _beside(path, uuid.attrib.get("FileName", ""), "its OME-XML")
-        name = os.path.normpath(other)
+        name = absolute(other)
         if name not in names and other.exists():
+            if isinstance(other, ObjectPath) and other != path:
+                raise several_files(other.name)
             yield check_chain(look(other))
         names.add(name)
         if len(uuids) - len(names) > MAX_TWICE:

@@ -11,9 +11,11 @@ from patchplan.images.info import ImageInfo, Options
 from patchplan.images.layout import parse_override, sample_notes
 from patchplan.images.paths import Seen, Stamp, absolute, fingerprint, look
 from patchplan.images.reading import Described, Examined
-from patchplan.images.tiff.claims import open_tiff
+from patchplan.images.tiff.claims import open_tiff, several_files
+from patchplan.images.tiff.geometry import Geometry
 from patchplan.images.tiff.meta import metadata_bytes, pixel_size, true_levels
-from patchplan.images.tiff.reader import Geometry, TiffRecipe
+from patchplan.images.tiff.reader import TiffRecipe
+from patchplan.objects import Location, ObjectPath
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
@@ -107,7 +109,7 @@ def _notes(tif: "TiffFile", series: "TiffPageSeries", number: int) -> list[str]:
     return [one_line(note, 500) for note in notes]
 
 
-def _master(path: Path, tif: "TiffFile") -> Path | None:
+def _master(path: Location, tif: "TiffFile") -> Path | None:
     """Return the file that holds the metadata of a multi-file OME-TIFF of which this is a bare member."""
     if not tif.is_ome:
         return None
@@ -124,5 +126,7 @@ def _master(path: Path, tif: "TiffFile") -> Path | None:
         name = element.attrib.get("MetadataFile", "")
         master = path.parent / Path(name).name
         if element.tag.endswith("BinaryOnly") and name.lower().endswith((".tif", ".tiff")) and master.is_file():
+            if isinstance(path, ObjectPath) or isinstance(master, ObjectPath):
+                raise several_files(name)
             return master if master.resolve() != path.resolve() else None
     return None

@@ -1,9 +1,5 @@
 """Regions of a TIFF series, strip by strip or tile by tile.
 
-    series    T Z C | Y X S        its last axes are those of a page, the others number the pages
-    page      s d l w c            tifffile's normal form: separate samples, depth, length, width, contiguous
-                                   samples; segments (strips, tiles) are numbered over s d l w in C order
-
 Uncompressed data that lies in one piece is memory-mapped, so an ImageJ stack of any size costs what is read.
 tifffile's Zarr store would do too, but it decodes without asking how large a segment claims to be, keeps no
 decoded strip, and costs an event loop per read (2 to 12 times as long: tests/benchmarks/bench_open.py).
@@ -11,11 +7,11 @@ decoded strip, and costs an event loop per read (2 to 12 times as long: tests/be
 
 import itertools
 import threading
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from math import prod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,13 +20,20 @@ from numpy.typing import NDArray
 from patchplan.images.boundary import RefusedError
 from patchplan.images.layout import Box
 from patchplan.images.limits import CACHE, check_chunk
-from patchplan.images.paths import Stamp, is_touched, look
+from patchplan.images.paths import Seen, Stamp, is_touched, look
+from patchplan.images.ranges import Ranges
 from patchplan.images.reading import Reader
 from patchplan.images.tiff.claims import open_tiff
 from patchplan.images.tiff.frames import check_frame
+from patchplan.images.tiff.geometry import Geometry
+from patchplan.objects import ObjectPath, location
 
 if TYPE_CHECKING:
-    from tifffile import TiffFile, TiffFrame, TiffPage, TiffPageSeries
+    from tifffile import FileHandle, TiffFile, TiffFrame, TiffPage, TiffPageSeries
+
+
+AHEAD_BYTES = 32 << 20
+"""Bytes of segments of an object that are fetched at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,14 @@ class TiffRecipe:
         """Open and parse the file."""
         from patchplan.images.tiff.meta import true_levels
 
-        tif = open_tiff(look(Path(self.path)))
+        path = location(self.path)
+        seen = look(path)
+        tif = open_tiff(seen)
         try:
             series = true_levels(tif.series[self.series])[self.level]
             if tuple(series.shape) != self.shape or series.dtype.newbyteorder("=").name != self.dtype:
                 raise RefusedError(f"has changed since it was opened: {series.shape} {series.dtype}, was {self.shape}")
-            return TiffReader(tif, series)
+            return TiffReader(tif, series, seen)
         except BaseException:
             tif.close()
             raise
@@ -64,88 +69,14 @@ class TiffRecipe:
             self.open().close()
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
-    """How the axes of a series map to pages and their segments.
-
-    `n_outer` axes number the pages; `places` gives for each other axis its position in the normal form, or
-    None for an axis of size 1 that the page does not have.
-    """
-
-    shape: tuple[int, ...]
-    n_outer: int
-    places: tuple[int | None, ...]
-    paged: tuple[int, ...]
-    segment: tuple[int, ...]
-
-    @classmethod
-    def of(cls, page: "TiffPage", shape: tuple[int, ...]) -> "Geometry":
-        """Fit the shape of a series to the shape of its pages, or refuse."""
-        paged = tuple(int(n) for n in page.shaped)
-        n_outer = len(shape)
-        while n_outer and prod(shape[n_outer:]) < prod(paged):
-            n_outer -= 1
-        inner = shape[n_outer:]
-        long = iter([place for place, n in enumerate(paged) if n > 1])
-        places = tuple(next(long, -1) if n > 1 else None for n in inner)
-        fits = all(place is None or paged[place] == n for n, place in zip(inner, places, strict=True))
-        if prod(inner) != prod(paged) or not fits or -1 in places:
-            raise RefusedError(
-                f"pages of shape {tuple(page.shape)} do not fit the image's shape {shape}: not supported"
-            )
-        return cls(shape, n_outer, places, paged, _segment_shape(page, paged))
-
-    @property
-    def chunks(self) -> tuple[int, ...]:
-        """Shape of a segment in the axes of the series, clipped to it."""
-        inner = [1 if place is None else min(self.segment[place], self.paged[place]) for place in self.places]
-        return (1,) * self.n_outer + tuple(inner)
-
-    @property
-    def counts(self) -> tuple[int, ...]:
-        """Number of segments per axis of the normal form."""
-        return tuple(-(-n // size) for n, size in zip(self.paged, self.segment, strict=True))
-
-    @property
-    def n_segments(self) -> int:
-        """Number of segments of a page."""
-        return prod(self.counts)
-
-    def to_page(self, box: Box) -> Box:
-        """Return the part of a box within a page, in normal form."""
-        inside = [slice(0, 1)] * len(self.paged)
-        for piece, place in zip(box[self.n_outer :], self.places, strict=True):
-            if place is not None:
-                inside[place] = piece
-        return tuple(inside)
-
-    def segments(self, inside: Box) -> Iterator[tuple[int, tuple[int, ...]]]:
-        """Yield number and start of each segment that a box in normal form touches."""
-        ranges = [
-            range(piece.start // size, -(-piece.stop // size)) for piece, size in zip(inside, self.segment, strict=True)
-        ]
-        for index in itertools.product(*ranges):
-            number = 0
-            for i, n in zip(index, self.counts, strict=True):
-                number = number * n + i
-            yield number, tuple(i * size for i, size in zip(index, self.segment, strict=True))
-
-
-def _segment_shape(page: "TiffPage", paged: tuple[int, ...]) -> tuple[int, ...]:
-    if page.is_tiled:
-        shape = (1, page.tiledepth, page.tilelength, page.tilewidth, paged[4])
-    else:
-        shape = (1, 1, page.rowsperstrip, paged[3], paged[4])
-    if any(int(n) < 1 for n in shape):
-        raise RefusedError(f"tiles or strips of shape {shape[1:4]} are broken")
-    return tuple(int(n) for n in shape)
-
-
 class TiffReader:
     """Pixels of a series of an open file, which it closes in the end."""
 
-    def __init__(self, tif: "TiffFile", series: "TiffPageSeries") -> None:
+    def __init__(self, tif: "TiffFile", series: "TiffPageSeries", seen: Seen) -> None:
         self._lock = threading.RLock()
+        remote = seen.path if isinstance(seen.path, ObjectPath) else None
+        self._held = seen.head if remote is not None and len(seen.head) >= seen.size else None
+        self._remote = None if self._held is not None else remote
         self._tif, self._series = tif, series
         self._page = series.keyframe
         self._dtype = np.dtype(self._page.dtype)
@@ -154,7 +85,7 @@ class TiffReader:
         offset = series.dataoffset
         self._whole = None if offset is None else self._map(self._page, offset, shape)
         if self._whole is not None:
-            self._tif.close()  # the map holds a descriptor of its own
+            self._tif.close()  # the map does without
 
     def close(self) -> None:
         """Close the file."""
@@ -168,13 +99,17 @@ class TiffReader:
         transform = self._series.transform
         return block if transform is None else transform(block)
 
-    def _map(self, page: "TiffPage | TiffFrame", offset: int, shape: tuple[int, ...]) -> NDArray[Any]:
+    def _map(self, page: "TiffPage | TiffFrame", offset: int, shape: tuple[int, ...]) -> "NDArray[Any] | Ranges":
         """Map data that lies in one piece."""
         handle = page.parent.filehandle
         needed = offset + prod(shape) * self._dtype.itemsize
         if handle.size < needed:
             raise RefusedError(f"is truncated: {handle.size:,} bytes, its pixels need {needed:,}")
         dtype = self._dtype.newbyteorder(page.parent.byteorder)
+        if self._held is not None:
+            return np.frombuffer(self._held, dtype, prod(shape), offset).reshape(shape)
+        if self._remote is not None:
+            return Ranges(self._remote, dtype, offset, shape)
         return np.memmap(handle.path, dtype, "r", offset, shape)
 
     def _gather(self, box: Box) -> NDArray[Any]:
@@ -202,6 +137,7 @@ class TiffReader:
             return
         if 2 * len(offsets) < self._geometry.n_segments:
             raise RefusedError(f"is broken: a page lists {len(offsets)} of its {self._geometry.n_segments} segments")
+        ahead = self._ahead(page, number, inside)
         for segment, start in self._geometry.segments(inside):
             sides = zip(start, self._geometry.segment, inside, strict=True)
             cut = [(max(a, p.start), min(a + n, p.stop), a, p.start) for a, n, p in sides]
@@ -209,25 +145,54 @@ class TiffReader:
             if segment >= len(offsets) or not counts[segment]:
                 out[target] = self._page.nodata
                 continue
-            decoded = CACHE.get((self, number, segment), partial(self._decode, page, segment))
+            decoded = CACHE.get((self, number, segment), partial(self._decode, page, segment, ahead))
             out[target] = decoded[tuple(slice(lo - a, hi - a) for lo, hi, a, _ in cut[1:])]
 
-    def _decode(self, page: "TiffPage | TiffFrame", segment: int) -> NDArray[Any]:
-        """Return a decoded segment as d l w c."""
+    def _ahead(self, page: "TiffPage | TiffFrame", number: int, inside: Box) -> Iterator[tuple[int, memoryview]]:
+        """Yield number and bytes of each segment of an object that is not held decoded, fetched many at a time."""
+        if self._remote is None:
+            return
+        counts = page.databytecounts
+        wanted = [n for n, _ in self._geometry.segments(inside) if n < len(page.dataoffsets) and counts[n]]
+        wanted = [n for n in wanted if not CACHE.holds((self, number, n))]
+        while wanted:
+            many = max(1, bisect_right(list(itertools.accumulate(counts[n] for n in wanted)), AHEAD_BYTES))
+            found = self._remote.read_ranges([self._span(page, n) for n in wanted[:many]])
+            yield from zip(wanted[:many], found, strict=True)
+            del wanted[:many]
+
+    def _span(self, page: "TiffPage | TiffFrame", segment: int) -> tuple[int, int]:
+        """Return where the bytes of a segment are, or refuse one that is cut off or claims too much."""
         offset, count = page.dataoffsets[segment], page.databytecounts[segment]
-        handle = page.parent.filehandle
-        there = max(0, min(count, handle.size - offset))
+        there = max(0, min(count, page.parent.filehandle.size - offset))
         check_chunk(prod(self._geometry.segment) * self._dtype.itemsize, there, f"segment {segment}")
         if there < count:
             raise RefusedError(f"is truncated: segment {segment} has {there:,} of {count:,} bytes")
+        return offset, offset + count
+
+    def _fetch(self, handle: "FileHandle", offset: int, stop: int) -> bytes:
+        """Return bytes of a file."""
         with self._lock:
             closed = handle.closed
             if closed:
                 handle.open()
             handle.seek(offset)
-            data = handle.read(count)
+            data = handle.read(stop - offset)
             if closed:
                 handle.close()
+            return data
+
+    def _decode(
+        self, page: "TiffPage | TiffFrame", segment: int, ahead: Iterator[tuple[int, memoryview]]
+    ) -> NDArray[Any]:
+        """Return a decoded segment as d l w c."""
+        offset, stop = self._span(page, segment)
+        if self._remote is None:
+            data = self._fetch(page.parent.filehandle, offset, stop)
+        else:
+            found = next((bytes(text) for n, text in ahead if n == segment), None)
+            data = self._remote.read_range(offset, stop) if found is None else found  # dropped since it was held
+        with self._lock:
             arguments: dict[str, Any] = {"_fullsize": self._page.is_tiled}
             if page.jpegtables is not None:
                 arguments["jpegtables"] = page.jpegtables

@@ -20,7 +20,9 @@ from patchplan.images.paths import Seen
 from patchplan.images.reading import Examined
 from patchplan.images.zarr.image import Place, chosen, image, plain
 from patchplan.images.zarr.ome import ome_attributes, version_of
-from patchplan.images.zarr.store import STACK, FolderStore, Node, ZipFileStore, is_stack, join, read_node
+from patchplan.images.zarr.store import STACK, Node, is_stack, join, read_node
+from patchplan.images.zarr.stores import Store, ZipFileStore, folder_store
+from patchplan.objects import ObjectPath
 
 MAX_LISTED = 10
 
@@ -30,7 +32,7 @@ _GROUPS = frozenset({"multiscales", "plate", "well", "bioformats2raw.layout", "l
 
 def examine(seen: Seen, options: Options) -> Examined:
     """Return the image or images of a store."""
-    place = Place(seen, FolderStore(seen.path) if seen.is_dir else ZipFileStore(seen.path), options)
+    place = Place(seen, open_store(seen), options)
     root = place.node(place.base, "the root")
     if options.array is not None:
         found = chosen(place, place.base, join(place.base, options.array))
@@ -47,6 +49,15 @@ def examine(seen: Seen, options: Options) -> Examined:
     if not members:
         raise RefusedError("is a collection without images")
     return members
+
+
+def open_store(seen: Seen) -> Store:
+    """Return the store of a folder, a zip file or a prefix."""
+    if seen.is_dir:
+        return folder_store(seen.path)
+    if isinstance(seen.path, ObjectPath):
+        raise RefusedError("is a zip file in an object store, which is not read there; copy it to a disk, or unzip it")
+    return ZipFileStore(seen.path)
 
 
 def _is_image(node: Node) -> bool:

@@ -2,7 +2,6 @@
 
 import uuid
 from dataclasses import dataclass
-from pathlib import Path
 
 from patchplan.images.boundary import RefusedError, one_line
 from patchplan.images.info import ImageInfo, Options
@@ -12,7 +11,9 @@ from patchplan.images.paths import Seen, absolute, fingerprint, look
 from patchplan.images.reading import Described
 from patchplan.images.zarr.ome import Multiscale, dimension_axes, ome_attributes, parse_multiscale
 from patchplan.images.zarr.reader import ZarrRecipe, array_facts, array_token
-from patchplan.images.zarr.store import Node, Store, ZipFileStore, array_shape, count_chunks, join, read_node
+from patchplan.images.zarr.store import Node, array_shape, count_chunks, join, read_node
+from patchplan.images.zarr.stores import Store, ZipFileStore
+from patchplan.objects import Location, ObjectPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Place:
     options: Options
 
     @property
-    def path(self) -> Path:
+    def path(self) -> Location:
         """Path of the folder or zip."""
         return self.seen.path
 
@@ -205,7 +206,10 @@ def _describe(place: Place, found: _Found) -> Described:
 
 def _identity(place: Place, inner: str) -> tuple[object, ...]:
     """Return what tells an array from others, also if it is reached through a folder of its store."""
-    return (place.seen.same_file, inner) if place.zipped else (look(place.path / inner).same_file,)
+    if place.zipped:
+        return (place.seen.same_file, inner)
+    path = place.path / inner
+    return (path,) if isinstance(path, ObjectPath) else (look(path).same_file,)
 
 
 def _pixel_size(found: _Found, axes: str) -> tuple[float, ...] | None:

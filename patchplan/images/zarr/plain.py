@@ -1,11 +1,10 @@
 """Zarr arrays through zarr-python: their metadata, and pixels where tensorstore cannot help."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import product
 from math import prod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from patchplan.images.layout import Box
 from patchplan.images.limits import CACHE
+from patchplan.objects import Location, ObjectPath
 
 if TYPE_CHECKING:
     from zarr import Array
@@ -37,20 +37,38 @@ def _quiet() -> None:
         warnings.filterwarnings("ignore", _HARMLESS, ZarrUserWarning)
 
 
-def open_with_zarr(root: Path | str, path: str, version: int, write: bool = False) -> "Array[Any]":
-    """Open an array of a folder or zip file with zarr-python."""
+def open_with_zarr(root: Location, path: str, version: int, write: bool = False) -> "Array[Any]":
+    """Open an array of a folder, zip file or prefix with zarr-python."""
     import zarr
-    from zarr.storage import LocalStore, ZipStore
+    from zarr.storage import LocalStore, ObjectStore, ZipStore
 
     _quiet()
-    store = ZipStore(root, mode="r") if Path(root).is_file() else LocalStore(root, read_only=not write)
+    store: LocalStore | ZipStore | ObjectStore[Any]
+    if isinstance(root, ObjectPath):
+        store, path = ObjectStore(root.store, read_only=not write), (root / path).key
+    elif root.is_file():
+        store = ZipStore(root, mode="r")
+    else:
+        store = LocalStore(root, read_only=not write)
     return zarr.open_array(store, path=path, mode="r+" if write else "r", zarr_format=2 if version == 2 else 3)
+
+
+def open_documents(documents: Mapping[str, bytes]) -> "Array[Any]":
+    """Open an array of which nothing is there but its metadata."""
+    import zarr
+    from zarr.core.buffer import default_buffer_prototype
+    from zarr.storage import MemoryStore
+
+    _quiet()
+    made = default_buffer_prototype().buffer.from_bytes
+    store = MemoryStore({name: made(text) for name, text in documents.items()}, read_only=True)
+    return zarr.open_array(store, mode="r", zarr_format=3 if "zarr.json" in documents else 2)
 
 
 class PlainPixels:
     """An open array; see `traffic.Pixels`."""
 
-    def __init__(self, root: Path, path: str, version: int, write: bool) -> None:
+    def __init__(self, root: Location, path: str, version: int, write: bool) -> None:
         self._array = open_with_zarr(root, path, version, write=write)
         self._write = write
         self.shape: tuple[int, ...] = tuple(self._array.shape)

@@ -15,9 +15,11 @@ from patchplan.images.layout import Box
 from patchplan.images.limits import CACHE_BYTES, FREE_BYTES, check_chunk, check_region
 from patchplan.images.paths import fingerprint
 from patchplan.images.reading import Reader
-from patchplan.images.zarr.plain import open_with_zarr
-from patchplan.images.zarr.store import FolderStore, Node, Store, ZipFileStore, array_shape, chunk_keys, read_node
+from patchplan.images.zarr.plain import open_documents, open_with_zarr
+from patchplan.images.zarr.store import Node, array_shape, chunk_keys, read_node
+from patchplan.images.zarr.stores import Store, ZipFileStore, folder_store
 from patchplan.images.zarr.traffic import open_pixels
+from patchplan.objects import ObjectPath, location
 
 THREADS = min(8, os.cpu_count() or 1)
 
@@ -44,7 +46,7 @@ class ZarrRecipe:
 
     def store(self) -> Store:
         """Return the store, looked at now."""
-        return ZipFileStore(Path(self.root)) if self.zipped else FolderStore(Path(self.root))
+        return ZipFileStore(Path(self.root)) if self.zipped else folder_store(location(self.root))
 
     def check(self) -> None:
         """Refuse another document, or none."""
@@ -78,7 +80,9 @@ def array_facts(root: str, node: Node) -> ArrayFacts:
     shape = array_shape(node)
     if not shape:
         raise RefusedError("is a single value without axes; an image has at least Y and X")
-    array = open_with_zarr(root, node.path, node.version)
+    where = location(root)
+    remote = isinstance(where, ObjectPath)  # of whose documents none is asked for again
+    array = open_documents(node.documents) if remote else open_with_zarr(where, node.path, node.version)
     try:
         shards = None if array.shards is None else tuple(array.shards)
         dtype = np.dtype(array.dtype).newbyteorder("=")
@@ -117,7 +121,7 @@ class _ZarrReader:
     def __init__(self, recipe: ZarrRecipe) -> None:
         self._recipe = recipe
         self._pixels = open_pixels(
-            Path(recipe.root), recipe.path, version=recipe.version, threads=THREADS, cache_bytes=CACHE_BYTES
+            location(recipe.root), recipe.path, version=recipe.version, threads=THREADS, cache_bytes=CACHE_BYTES
         )
         now = (self._pixels.shape, self._pixels.dtype.name)
         if now != (recipe.shape, recipe.dtype):

@@ -1,26 +1,18 @@
-"""The metadata documents of a Zarr store in a folder or a zip file, read without zarr.
+"""The metadata documents of a Zarr store, read without zarr.
 
 A node is an array or a group, v2 or v3. Reading the documents ourselves is quick, gives exact messages, and
 provides the bytes to fingerprint; `reader` leaves pixels to zarr.
 """
 
 import json
-import os
 import re
-import stat
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from math import prod
-from pathlib import Path
 from typing import Any
 
 from patchplan.images.boundary import RefusedError, one_line
-from patchplan.images.paths import ZARR_DOCUMENTS, check_regular
-
-MAX_DOCUMENT = 1 << 26
-"""Bytes of a metadata document."""
+from patchplan.images.zarr.stores import Store
 
 MAX_COUNTED = 100_000
 """Chunks of an array up to which those present are counted."""
@@ -36,115 +28,6 @@ def join(base: str, path: object) -> str:
     if path.startswith("/") or "\\" in path or ":" in parts[0] or ".." in parts:
         raise RefusedError(f"path {one_line(repr(path))} in the metadata leads out of the store, which is refused")
     return "/".join(part for part in (*base.split("/"), *parts) if part not in ("", "."))
-
-
-class FolderStore:
-    """Keys are relative paths with `/`."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def read(self, key: str) -> bytes | None:
-        """Return a document, None where there is none."""
-        path = self.root / key
-        try:
-            status = path.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        if stat.S_ISDIR(status.st_mode):
-            return None
-        check_regular(status)
-        _check_document(key, status.st_size)
-        return path.read_bytes()
-
-    def size(self, key: str) -> int | None:
-        """Return the bytes of an object."""
-        path = self.root / key
-        return path.stat().st_size if path.is_file() else None
-
-    def children(self, prefix: str) -> list[str]:
-        """Return names of folders below a prefix, sorted; links may lead out of the store or in a circle."""
-        with os.scandir(self.root / prefix) as entries:
-            return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False) and not e.name.startswith("."))
-
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Yield paths of all files below a prefix; links to nothing are none, and a pipe, which hangs, is refused."""
-        pending = [""]
-        while pending:
-            folder = pending.pop()
-            with os.scandir(self.root / prefix / folder) as entries:
-                for entry in entries:
-                    path = f"{folder}{entry.name}"
-                    if entry.is_dir(follow_symlinks=False):
-                        pending.append(f"{path}/")
-                    elif is_there(entry):
-                        yield path
-                    elif not entry.is_symlink():
-                        check_regular(entry.stat())
-
-
-def is_there(entry: "os.DirEntry[str]") -> bool:
-    """Return whether an entry is a file, or a link that leads to one."""
-    try:
-        return entry.is_file()
-    except OSError:  # a link in a circle, or into a folder that cannot be entered
-        return False
-
-
-class ZipFileStore:
-    """A store at the root of a zip file, or in the only folder at its root."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with zipfile.ZipFile(path) as archive:
-            members = [one for one in archive.infolist() if not one.is_dir()]
-        for one in members:
-            if one.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                how = f"member {one_line(one.filename)} is compressed by method {one.compress_type}"
-                raise RefusedError(f"is a zip file whose {how}; allowed are deflate and none")
-        self._sizes = {one.filename: one.file_size for one in members}
-
-    @cached_property
-    def base(self) -> str:
-        """Where the store starts inside the zip: `` or the name of a folder."""
-        if any(name in self._sizes for name in ZARR_DOCUMENTS):
-            return ""
-        tops = {name.split("/")[0] for name in self._sizes}
-        inner = [top for top in tops if any(f"{top}/{name}" in self._sizes for name in ZARR_DOCUMENTS)]
-        if len(inner) != 1:
-            raise RefusedError("is a zip file, but no Zarr store: it has no metadata document at its root")
-        return inner[0]
-
-    def read(self, key: str) -> bytes | None:
-        """Return a document, None where there is none."""
-        if key not in self._sizes:
-            return None
-        _check_document(key, self._sizes[key])
-        with zipfile.ZipFile(self.path) as archive, archive.open(key) as member:
-            return member.read(self._sizes[key] + 1)  # without a number it decodes all before it cuts
-
-    def size(self, key: str) -> int | None:
-        """Return the bytes of an object."""
-        return self._sizes.get(key)
-
-    def children(self, prefix: str) -> list[str]:
-        """Return names of folders below a prefix, sorted."""
-        start = f"{prefix}/" if prefix else ""
-        below = (name[len(start) :].split("/") for name in self._sizes if name.startswith(start))
-        return sorted({parts[0] for parts in below if len(parts) > 1})
-
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Yield paths of all files below a prefix, relative to it."""
-        start = f"{prefix}/" if prefix else ""
-        return (name[len(start) :] for name in self._sizes if name.startswith(start))
-
-
-Store = FolderStore | ZipFileStore
-
-
-def _check_document(key: str, size: int) -> None:
-    if size > MAX_DOCUMENT:
-        raise RefusedError(f"metadata document {key} of {size:,} bytes is too large; allowed are {MAX_DOCUMENT:,}")
 
 
 @dataclass(frozen=True)
@@ -211,11 +94,11 @@ def array_shape(node: Node) -> tuple[int, ...]:
 
 
 def count_chunks(node: Node, shape: tuple[int, ...], stored: tuple[int, ...]) -> tuple[int, int] | None:
-    """Return how many chunks (or shards) are there and how many make the array, None if too many to count."""
+    """Return how many chunks (or shards) are there and how many make the array, None if nobody can or would count."""
     grid = [-(-n // size) for n, size in zip(shape, stored, strict=True)]
-    if prod(grid) > MAX_COUNTED:
+    if prod(grid) > MAX_COUNTED or not node.store.can_list:
         return None
-    pattern = re.compile(_key_pattern(node, len(shape)))
+    pattern = re.compile(key_pattern(node, len(shape)))
     present = 0
     for key in node.store.keys(node.path):
         match = pattern.fullmatch(key)
@@ -224,7 +107,7 @@ def count_chunks(node: Node, shape: tuple[int, ...], stored: tuple[int, ...]) ->
     return present, prod(grid)
 
 
-def _key_pattern(node: Node, ndim: int) -> str:
+def key_pattern(node: Node, ndim: int) -> str:
     """Return a regular expression of chunk keys with a group per axis."""
     start, separator = _key_parts(node)
     return re.escape(start) + re.escape(separator).join([r"(\d+)"] * ndim)

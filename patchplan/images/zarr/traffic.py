@@ -12,7 +12,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any, Protocol
 from weakref import WeakSet
 
@@ -22,6 +21,12 @@ from numpy.typing import NDArray
 from patchplan.images.layout import Box
 from patchplan.images.zarr.failures import plain_error
 from patchplan.images.zarr.plain import PlainPixels, parts
+from patchplan.objects import Location, ObjectPath, kvstore
+
+REQUESTS = 32
+"""Requests to an object store at a time: they wait, and take no processor."""
+
+RETRIES = {"max_retries": 12, "initial_delay": "100ms", "max_delay": "10s"}
 
 
 class Pixels(Protocol):
@@ -62,7 +67,7 @@ class Pixels(Protocol):
 
 
 def open_pixels(
-    root: Path, path: str = "", *, version: int, threads: int, cache_bytes: int = 0, write: bool = False
+    root: Location, path: str = "", *, version: int, threads: int, cache_bytes: int = 0, write: bool = False
 ) -> Pixels:
     """Open an array that exists.
 
@@ -71,8 +76,8 @@ def open_pixels(
 
     Parameters
     ----------
-    root : Path
-        Folder of the store, or a zip file (read only).
+    root : Location
+        Folder or prefix of the store, or a zip file (read only).
     path : str
         Path of the array inside the store.
     version : int
@@ -90,7 +95,7 @@ def open_pixels(
     OSError, ValueError
         If neither library can open it.
     """
-    if _tensorstore_works() and root.is_dir():
+    if _tensorstore_works() and (isinstance(root, ObjectPath) or root.is_dir()):
         try:
             return _TensorPixels(root, path, version, threads, cache_bytes, write)
         except (ValueError, OSError, RuntimeError):  # RuntimeError: a path that is not UTF-8, a codec not implemented
@@ -128,6 +133,8 @@ def _context(threads: int, cache_bytes: int) -> Any:
             "data_copy_concurrency": {"limit": threads},
             "file_io_concurrency": {"limit": threads},
             "cache_pool": {"total_bytes_limit": cache_bytes},
+            **{f"{kind}_request_concurrency": {"limit": REQUESTS} for kind in ("s3", "gcs", "http")},
+            **{f"{kind}_request_retries": RETRIES for kind in ("s3", "gcs", "http")},
             "file_io_sync": False,  # who writes a store flushes it once, at its end
         }
     )
@@ -137,14 +144,15 @@ _CONTEXT_LOCK = threading.Lock()
 
 
 class _TensorPixels:
-    def __init__(self, root: Path, path: str, version: int, threads: int, cache_bytes: int, write: bool) -> None:
+    def __init__(self, root: Location, path: str, version: int, threads: int, cache_bytes: int, write: bool) -> None:
         import tensorstore
 
         self._where = (root, path, version, write)
-        self._folder = (root / path).absolute().as_posix() + "/"
+        folder = root / path if isinstance(root, ObjectPath) else (root / path).absolute()
+        self._folder = f"{folder}/" if isinstance(folder, ObjectPath) else f"{folder.as_posix()}/"
         spec = {
             "driver": "zarr" if version == 2 else "zarr3",
-            "kvstore": {"driver": "file", "path": self._folder},
+            "kvstore": kvstore(folder),
             "recheck_cached_data": "open",
         }
         with _CONTEXT_LOCK:

@@ -1,5 +1,6 @@
 """Files of features: one file for one image, or a folder with a file per image."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,19 +28,18 @@ class GeoJsonFiles:
         self._place = place
         self._in_folder = place is not None and place.is_dir()
 
-    def write(self, data_idx: int, text: memoryview, n: int) -> None:
-        """Add features, each after `BETWEEN`, to the file of an image."""
+    def write(self, data_idx: int, text: Sequence[memoryview], n: int) -> None:
+        """Add features in pieces, each feature after `BETWEEN`, to the file of an image."""
         if data_idx not in self.written:
             self._make(data_idx)
-            self._add(data_idx, HEAD + b"\n")
-            text = text[len(BETWEEN) :]
+            text = [memoryview(HEAD + b"\n"), text[0][len(BETWEEN) :], *text[1:]]
         self._add(data_idx, text)
         self.written[data_idx].n += n
 
     def finish(self) -> None:
         """Close all collections."""
         for data_idx in self.written:
-            self._add(data_idx, TAIL)
+            self._add(data_idx, [memoryview(TAIL)])
 
     def _make(self, data_idx: int) -> None:
         self.written[data_idx] = Written()
@@ -50,8 +50,8 @@ class GeoJsonFiles:
         assert self._place is not None  # noqa: S101 - there is nothing to write otherwise
         return self._place / self.names[data_idx] if self._in_folder else self._place
 
-    def _add(self, data_idx: int, text: bytes | memoryview) -> None:
-        self.written[data_idx].bytes += len(text)
+    def _add(self, data_idx: int, text: Sequence[memoryview]) -> None:
+        self.written[data_idx].bytes += sum(map(len, text))
         if self._place is not None:
             with self._path(data_idx).open("ab") as file:
-                file.write(text)
+                file.writelines(text)

@@ -11,6 +11,9 @@ from patchplan.errors import ConfigError
 from patchplan.patching.config import Overlaps, Seed, Sizes
 from patchplan.patching.problems import found
 
+CELLS = 4
+"""Cells per axis that a block has by default."""
+
 MAX_FOLDS = 100
 MAX_PATTERN = 500
 """Characters of the expression that names groups."""
@@ -88,9 +91,12 @@ class SplitConfig(BaseModel):
         "group in parentheses matched, or all that it matched. Implies by: group.",
     )
     context: Overlaps = Field(
-        default=0, description="Pixels on every side of a patch, (Z)YX, that the network sees too."
+        default=0,
+        description="Pixels on every side of a patch, (Z)YX, that the network sees too; whole images never share any.",
     )
-    block: Sizes = Field(default=4, description="Cells per axis, (Z)YX, that stay together; a cell is a patch large.")
+    block: Sizes = Field(
+        default=CELLS, description="With by: block, cells per axis, (Z)YX, that stay together; a cell is a patch large."
+    )
     seed: Seed = Field(default=None, description="Seed of the choice; without one, one is drawn and recorded.")
 
     @model_validator(mode="before")
@@ -113,6 +119,9 @@ class SplitConfig(BaseModel):
             raise ValueError("group: by: group and group: EXPRESSION go together; found one of them")
         if self.group is not None:
             _check_pattern(self.group)
+        # the default may be written, as headers of plans do
+        if self.by != "block" and {*([self.block] if isinstance(self.block, int) else self.block)} != {CELLS}:
+            raise ValueError(f"block: found {found(self.block)} with by: {self.by}; allowed with by: block only")
         return self
 
     @property

@@ -5,25 +5,29 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import pyarrow as pa
 from pyarrow import csv
 
 from patchplan.errors import PlanError
+from patchplan.objects import Location, ObjectPath
 from patchplan.plans.header import Header, parse_header
 from patchplan.plans.tables.columns import split_rows
+from patchplan.plans.tables.files import source_of
 from patchplan.plans.tables.json import load
+
+AnyPath = TypeVar("AnyPath", Path, ObjectPath, Location)
 
 READ_BLOCK = 8 << 20
 
 
-def is_header(path: Path) -> bool:
+def is_header(path: Location) -> bool:
     """Tell whether a name is that of a CSV plan's header."""
     return path.name.lower().endswith(".csv.json")
 
 
-def header_path(path: Path) -> Path:
+def header_path(path: AnyPath) -> AnyPath:
     """Return where the header of a CSV plan stands."""
     return path.with_name(path.name + ".json")
 
@@ -56,13 +60,13 @@ class _Hashed(io.RawIOBase):
 class CsvRows:
     """Rows of a CSV file, streamed from its beginning."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Location) -> None:
         self.path = path
         self.source = str(path)
         self._count: int | None = None
         self.header = self._read_header()
         try:
-            with csv.open_csv(path, csv.ReadOptions(block_size=READ_BLOCK)) as reader:
+            with csv.open_csv(source_of(path), csv.ReadOptions(block_size=READ_BLOCK)) as reader:
                 self.names: list[str] = reader.schema.names
         except (pa.ArrowException, OSError, ValueError) as error:
             raise PlanError(f"{path}: no readable CSV table: {_short(error)}") from None
@@ -127,7 +131,9 @@ class CsvRows:
         types = {field.name: field.type for field in schema}
         convert = csv.ConvertOptions(column_types=types, include_columns=schema.names)
         try:
-            with csv.open_csv(self.path, csv.ReadOptions(block_size=READ_BLOCK), convert_options=convert) as reader:
+            with csv.open_csv(
+                source_of(self.path), csv.ReadOptions(block_size=READ_BLOCK), convert_options=convert
+            ) as reader:
                 yield from reader
         except (pa.ArrowException, OSError, ValueError) as error:
             raise PlanError(f"{self.source}: no table of specs: {_short(error)}") from None

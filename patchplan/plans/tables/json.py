@@ -9,8 +9,10 @@ import pyarrow as pa
 
 from patchplan.core.specs import AXIS_FIELDS, PATCH_FIELDS, TILE_FIELDS
 from patchplan.errors import PlanError
+from patchplan.objects import Location
 from patchplan.plans.header import Header, parse_header
 from patchplan.plans.tables.columns import EXTRA_TYPES, check_types, flat_names, split_rows
+from patchplan.plans.tables.files import size_of
 
 MAX_ROWS = 1_000_000
 MAX_BYTES = 1 << 30
@@ -48,11 +50,11 @@ def _nested(field: str, batch: pa.RecordBatch) -> Iterable[Any]:
     return zip(*columns, strict=True) if field in AXIS_FIELDS else columns[0]
 
 
-def load(path: Path) -> Any:
+def load(path: Location) -> Any:
     """Return a JSON document, unless it is larger than any plan, or would be when it is read."""
     if not path.is_file():  # a named pipe would be waited for
         raise PlanError(f"{path}: is no file")
-    if path.stat().st_size > MAX_BYTES:
+    if size_of(path) > MAX_BYTES:
         raise PlanError(f"{path}: larger than {MAX_BYTES} bytes, too large for JSON. Use .parquet")
     text = path.read_bytes()
     if text.count(b"[") + text.count(b"{") > MAX_NESTED or text.count(b",") > MAX_VALUES:
@@ -80,7 +82,7 @@ class JsonRows:
         self.names: list[str] = self._table.schema.names
         self.n_rows: int = len(rows)
 
-    def _load(self, path: Path) -> Any:
+    def _load(self, path: Location) -> Any:
         try:
             return load(path)
         except PlanError:

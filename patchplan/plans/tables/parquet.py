@@ -7,8 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from patchplan.errors import PlanError
+from patchplan.objects import Location, ObjectPath
 from patchplan.plans.header import Header, parse_header
 from patchplan.plans.tables.columns import check_types
+from patchplan.plans.tables.files import size_of
 
 KEY = b"patchplan"
 FREE_ROWS = 10**6
@@ -40,17 +42,19 @@ def settings(schema: pa.Schema) -> dict[str, object]:
 class ParquetRows:
     """Rows of a Parquet file, read by row group."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Location) -> None:
         self.source = str(path)
         try:
-            self._file = pq.ParquetFile(path, page_checksum_verification=True)
+            is_object = isinstance(path, ObjectPath)  # of which columns that lie together are fetched together
+            file = path.open() if isinstance(path, ObjectPath) else path
+            self._file = pq.ParquetFile(file, page_checksum_verification=True, pre_buffer=is_object)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise PlanError(f"{path}: no readable Parquet file: {' '.join(str(error).split())[:200]}") from None
         counts = (self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups))
         self._bounds = [0]
         for count in counts:
             self._bounds.append(self._bounds[-1] + count)
-        size = path.stat().st_size
+        size = size_of(path)
         if self.n_rows > FREE_ROWS + ROWS_PER_BYTE * size:
             raise PlanError(f"{path}: is broken: it claims {self.n_rows:,} rows in {size:,} bytes")
 

@@ -1,13 +1,13 @@
 """Rows of a table file, whatever its format."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
 import pyarrow as pa
 
 from patchplan.errors import PlanError
+from patchplan.objects import Location, ObjectPath
 from patchplan.plans.header import Header
 from patchplan.plans.tables import csv, json, parquet
 
@@ -28,7 +28,7 @@ class Rows(Protocol):
         """Return the rows [start, stop) in order, in pieces of at most `size`."""
 
 
-def check_suffix(path: Path) -> str:
+def check_suffix(path: Location) -> str:
     """Return the suffix of a plan or table; raise PlanError for a format that we do not know."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
@@ -36,7 +36,7 @@ def check_suffix(path: Path) -> str:
     return suffix
 
 
-def open_rows(path: Path) -> Rows:
+def open_rows(path: Location) -> Rows:
     """Open a table, with or without a header.
 
     Raises
@@ -47,13 +47,24 @@ def open_rows(path: Path) -> Rows:
     suffix = check_suffix(path)
     readers: dict[str, Any] = {".parquet": parquet.ParquetRows, ".csv": csv.CsvRows, ".json": json.JsonRows}
     try:
-        if path.is_dir():
+        if isinstance(path, ObjectPath):
+            _check_object(path)
+        elif path.is_dir():
             raise PlanError(f"{path}: is a folder, not a plan")
-        if not path.exists():
+        elif not path.exists():
             raise PlanError(f"{path}: there is no such file")
-        if not path.is_file():  # a named pipe would be waited for
+        elif not path.is_file():  # a named pipe would be waited for
             raise PlanError(f"{path}: is no file, but a pipe, a socket or a device; a plan is read more than once")
         rows: Rows = readers[suffix](path)
     except OSError as error:
         raise PlanError(f"{error.filename or path}: cannot be read: {error.strerror or error}") from None
     return rows
+
+
+def _check_object(path: ObjectPath) -> None:
+    try:
+        path.stat()
+    except FileNotFoundError as error:
+        if path.is_dir():
+            raise PlanError(f"{path}: is a folder, not a plan") from None
+        raise PlanError(f"{path}: {error.strerror}") from None

@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from patchplan.core.cells import FloatArray
 from patchplan.images.boundary import RefusedError, naming
 from patchplan.images.paths import check_regular
+from patchplan.objects import Location, ObjectPath
 from patchplan.patching.problems import found
 from patchplan.sampling.regions.outlines import Outline
 
@@ -33,12 +33,12 @@ class Annotations:
     without_area: int = 0
 
 
-def read_geojson(path: Path, classification: tuple[str, ...] | None = None) -> Annotations:
+def read_geojson(path: Location, classification: tuple[str, ...] | None = None) -> Annotations:
     """Read the polygons of a file: a FeatureCollection, a Feature, a list of features, or a geometry.
 
     Parameters
     ----------
-    path : Path
+    path : Location
     classification : tuple of str, optional
         Only features of these classes.
 
@@ -57,13 +57,22 @@ def read_geojson(path: Path, classification: tuple[str, ...] | None = None) -> A
     return annotations
 
 
-def _parsed(path: Path) -> Any:
-    status = path.stat()
-    check_regular(status)
-    if status.st_size > MAX_BYTES:
-        raise RefusedError(f"has {status.st_size:,} bytes; allowed are GeoJSON files of up to {MAX_BYTES:,}")
+def _read(path: Location) -> bytes:
+    if isinstance(path, ObjectPath):
+        n_bytes = path.stat().size
+    else:
+        status = path.stat()
+        check_regular(status)
+        n_bytes = status.st_size
+    if n_bytes > MAX_BYTES:
+        raise RefusedError(f"has {n_bytes:,} bytes; allowed are GeoJSON files of up to {MAX_BYTES:,}")
+    return path.read_bytes()
+
+
+def _parsed(path: Location) -> Any:
+    text = _read(path)
     try:
-        return json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
         raise RefusedError("is nested too deeply for GeoJSON") from None
     except ValueError as error:

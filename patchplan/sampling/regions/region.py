@@ -58,6 +58,7 @@ class PolygonRegion:
         for outline in outlines:
             self._polygons.setdefault((outline.z, outline.t), []).append(outline)
         self._edges: dict[tuple[Plane, ...], Edges] = {}
+        self._boxes: dict[tuple[Plane, ...], IntArray] = {}
 
     def plane(self, sample_idx: int) -> tuple[Plane, ...]:
         """Return the planes whose polygons hold for a sample; Z and T are 0 where the image has none."""
@@ -66,6 +67,32 @@ class PolygonRegion:
             sample_idx, at[letter] = divmod(sample_idx, n)
         z = None if len(self._size) == 3 else at.get("Z", 0)
         return tuple(plane for plane in self._polygons if plane[1] in (None, at.get("T", 0)) and _holds(plane, z))
+
+    def boxes(self, sample_idx: int) -> IntArray:
+        """Return boxes that hold the region, one around each polygon: starts and stops, (2, n, ndim) in (Z)YX pixels.
+
+        They are whole pixels of the image, and a little larger than need be.
+        """
+        planes = self.plane(sample_idx)
+        if planes not in self._boxes:
+            self._boxes[planes] = self._boxes_around([one for plane in planes for one in self._polygons[plane]])
+        return self._boxes[planes]
+
+    def _boxes_around(self, outlines: Sequence[Outline]) -> IntArray:
+        if not outlines:
+            return np.zeros((2, 0, len(self._size)), np.int64)
+        lengths = [sum(map(len, outline.rings)) for outline in outlines]
+        points, first = np.concatenate([ring for outline in outlines for ring in outline.rings]), np.cumsum(lengths)
+        first -= lengths
+        # where edges cross rows is rounded, the more the farther away their ends are
+        slack = 1 + np.maximum.reduceat(np.abs(points), first).max(axis=1, keepdims=True) / 2**40
+        start = np.minimum.reduceat(points, first) - slack
+        stop = np.ceil(np.maximum.reduceat(points, first) + slack)
+        flat = np.stack([start, stop]).clip(0, self._size[-2:]).astype(np.int64)
+        if len(self._size) == 2:
+            return flat
+        depths = np.array([outline.z or (0, self._size[0]) for outline in outlines], np.int64).clip(0, self._size[0])
+        return np.concatenate([depths.T[..., np.newaxis], flat], axis=2)
 
     def counts(self, sample_idx: int, starts: IntArray, stops: IntArray) -> IntArray:
         """Return how many pixels of boxes are in the region, see `Region.counts`."""

@@ -36,8 +36,8 @@ def count_labels(
     for companion in blocks.companions:
         if companion.dtype.kind not in "biu":
             raise ImageError(
-                f"weights: labels {companion.uri} are {companion.dtype}; allowed: an integer type, or for "
-                "probabilities name: map"
+                f"weights: labels {companion.uri} are {companion.dtype}; allowed: an integer type, to which NumPy "
+                "brings whole numbers with labels.astype('int32'), or for probabilities name: map"
             )
     found: dict[int, tuple[list[int], list[int]]] = {}
     for number, there in enumerate(blocks.each(_count_block, workers, progress)):

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 import numpy as np
 
+from patchplan.objects import Location
+from patchplan.publish.documents import write_document
 from patchplan.stitching.canvases.compression import Codec
 
 
@@ -29,23 +30,17 @@ class ArrayPlan:
         return [0.0, 0.0] if kind == "c" else 0.0 if kind == "f" else kind != "b" and 0
 
 
-def create_array(folder: Path, array: ArrayPlan, version: int) -> None:
+def create_array(folder: Location, array: ArrayPlan, version: int) -> None:
     """Make the folder of an array of Zarr version 2 or 3, or go on with one that is there."""
-    folder.mkdir(parents=True, exist_ok=True)
     if version == 2:
         write_json(folder / ".zarray", _v2(array))
     else:
         write_json(folder / "zarr.json", _v3(array))
 
 
-def write_json(path: Path, document: dict[str, Any]) -> None:
+def write_json(path: Location, document: dict[str, Any]) -> None:
     """Write a document of a Zarr store, unless it is there already."""
-    text = json.dumps(document, indent=2).encode()
-    if path.is_file() and path.read_bytes() == text:
-        return
-    new = path.with_name(f"{path.name}.{token_hex(4)}.new")  # others may read it, or write the same, at the same time
-    new.write_bytes(text)
-    new.replace(path)
+    write_document(path, json.dumps(document, indent=2).encode(), token_hex(4))
 
 
 def _v3(array: ArrayPlan) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 import json
 import re
-from pathlib import Path
 
+from patchplan.objects import Location
 from patchplan.stitching.canvases.options import CanvasOptions
 from patchplan.stitching.frame import OutputKind
 
 
-def is_finished(kind: OutputKind, path: Path, options: CanvasOptions) -> bool:
+def is_finished(kind: OutputKind, path: Location, options: CanvasOptions) -> bool:
     """Tell by an output's UUID; a .npy file has none and never counts. No pixel is read."""
     try:
         if kind == "ome-tiff":
@@ -23,10 +23,10 @@ def is_finished(kind: OutputKind, path: Path, options: CanvasOptions) -> bool:
         return False
 
 
-def _tiff_uuid(path: Path) -> str | None:
+def _tiff_uuid(path: Location) -> str | None:
     """Return the UUID of an OME-TIFF."""
     import tifffile
 
-    with tifffile.TiffFile(path) as file:
+    with path.open("rb") as opened, tifffile.TiffFile(opened) as file:
         found = re.search(r"UUID=\"urn:uuid:([0-9a-f-]+)\"", file.ome_metadata or "")
     return found[1] if found else None

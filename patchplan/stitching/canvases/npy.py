@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patchplan.errors import OutputError
+from patchplan.objects import Location
 from patchplan.stitching.canvases.grid import default_chunks
 from patchplan.stitching.canvases.protocol import Progress
 from patchplan.stitching.frame import Frame
@@ -70,7 +71,7 @@ class NpyCanvas:
         ledger.note_finished([])
 
 
-def is_begun(path: Path) -> bool:
+def is_begun(path: Location) -> bool:
     """Tell whether a file is there that a run has begun to fill: as long as its header says."""
     try:
         with path.open("rb") as file:

@@ -1,9 +1,9 @@
 """OME-Zarr metadata of an image, checked by yaozarrs' models."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from patchplan.objects import Location
 from patchplan.stitching.canvases.arrays import write_json
 from patchplan.stitching.canvases.levels import Level
 from patchplan.stitching.canvases.options import CanvasOptions
@@ -13,7 +13,7 @@ from patchplan.stitching.frame import Frame
 _TYPES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
 
 
-def write_root(folder: Path, frame: Frame, levels: Sequence[Level], *, options: CanvasOptions, mean: bool) -> None:
+def write_root(folder: Location, frame: Frame, levels: Sequence[Level], *, options: CanvasOptions, mean: bool) -> None:
     """Write the documents of the group, by which a store becomes an image; `mean` says what further levels are."""
     ngff, about = options.ngff, {"patchplan": {"uuid": str(options.uuid)}}
     multiscale = {

@@ -68,7 +68,7 @@ class OmeTiffCanvas(StoredCanvas):
                 tiles = encoded_tiles(self._chunks(number), self._codec, self._tile_bytes(), self._threads)
                 self._write_level(file, number, _counted(tiles, ticks, sum(counts), progress))
         ledger.note_finished([self._path])
-        shutil.rmtree(self._stored.folder)
+        shutil.rmtree(scratch_of(self._path))
 
     def _write_level(self, file: Any, number: int, tiles: Iterator[bytes]) -> None:
         rgb = self.frame.axes.endswith("C")
@@ -87,7 +87,7 @@ class OmeTiffCanvas(StoredCanvas):
 
     def _chunks(self, number: int) -> Iterator[Path]:
         """Yield the files of a level's chunks, there or not, in the order of pages and tiles."""
-        folder = self._stored.folder / str(number)
+        folder = scratch_of(self._path) / str(number)
         for index in product(*(range(n) for n in self._stored.chunk_counts(number))):
             yield folder / "/".join(map(str, index))
 

@@ -1,7 +1,6 @@
 """An OME-Zarr image, 0.4 or 0.5."""
 
-from pathlib import Path
-
+from patchplan.objects import Location
 from patchplan.stitching.canvases.compression import v2_codec, v3_codec
 from patchplan.stitching.canvases.grid import chunks_and_shards
 from patchplan.stitching.canvases.levels import make_levels
@@ -16,7 +15,7 @@ from patchplan.stitching.ledger import ImageLedger
 class OmeZarrCanvas(StoredCanvas):
     """Level 0 is written block by block; a block is a shard, or a chunk where there are no shards."""
 
-    def __init__(self, folder: Path, frame: Frame, options: CanvasOptions, threads: int) -> None:
+    def __init__(self, folder: Location, frame: Frame, options: CanvasOptions, threads: int) -> None:
         self._options = options
         self._mean = has_mean(frame, options)
         version, codec_of = (2, v2_codec) if options.ngff == "0.4" else (3, v3_codec)

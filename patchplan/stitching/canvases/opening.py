@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from patchplan.objects import Location
 from patchplan.publish import Ours, zarr_files
 from patchplan.stitching.canvases.grid import chunks_and_shards
 from patchplan.stitching.canvases.memory import MemoryCanvas
@@ -37,14 +38,14 @@ def block_of(kind: OutputKind, frame: Frame, options: CanvasOptions) -> tuple[in
     return shards or chunks
 
 
-def open_canvas(kind: OutputKind, path: Path | None, frame: Frame, options: CanvasOptions, threads: int) -> Canvas:
+def open_canvas(kind: OutputKind, path: Location | None, frame: Frame, options: CanvasOptions, threads: int) -> Canvas:
     """Begin an output.
 
     Parameters
     ----------
     kind : "memory", "npy", "ome-zarr" or "ome-tiff"
         What it is.
-    path : Path or None
+    path : Location or None
         Where it grows: an empty folder for OME-Zarr; a file that does not exist yet, in a folder where
         scratch data may be kept beside it, for .npy and OME-TIFF; nothing in memory.
     frame : Frame
@@ -62,8 +63,7 @@ def open_canvas(kind: OutputKind, path: Path | None, frame: Frame, options: Canv
     check_options(kind, frame, options)
     if kind == "memory" or path is None:
         return MemoryCanvas(frame)
-    if kind == "npy":
-        return NpyCanvas(path, frame)
-    if kind == "ome-tiff":
-        return OmeTiffCanvas(path, frame, options, threads)
-    return OmeZarrCanvas(path, frame, options, threads)
+    if kind == "ome-zarr":
+        return OmeZarrCanvas(path, frame, options, threads)
+    assert isinstance(path, Path)  # noqa: S101 - files are uploaded when they are whole
+    return NpyCanvas(path, frame) if kind == "npy" else OmeTiffCanvas(path, frame, options, threads)

@@ -6,7 +6,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise, product
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,9 @@ from numpy.typing import NDArray
 from patchplan.images.layout import Box
 from patchplan.images.zarr.traffic import Pixels, open_pixels
 from patchplan.journal import stamp
+from patchplan.journal.stamps import Stamp, stamps_before
+from patchplan.objects import Location, ObjectPath
+from patchplan.publish.documents import files_in, remove_files
 from patchplan.stitching.canvases.arrays import ArrayPlan, create_array
 from patchplan.stitching.canvases.compression import Codec
 from patchplan.stitching.canvases.downsample import first_pixels, mean_pixels
@@ -52,7 +54,7 @@ class Storage:
 class StoredLevels:
     """Arrays called 0, 1, ... in a folder that exists; those that are there already are gone on with."""
 
-    def __init__(self, folder: Path, frame: Frame, levels: Sequence[Level], storage: Storage) -> None:
+    def __init__(self, folder: Location, frame: Frame, levels: Sequence[Level], storage: Storage) -> None:
         self.folder = folder
         self.frame = frame
         self.levels = levels
@@ -62,9 +64,8 @@ class StoredLevels:
         self._full = self.open(0, write=True)
         arrays = [self._array(level) for level in levels]
         chunks = "" if storage.version == 2 else "c/"
-        self._pieces = [
-            (f"{folder}/{number}/{chunks}", array.shards or array.chunks) for number, array in enumerate(arrays)
-        ]
+        self._pieces = [(f"{number}/{chunks}", array.shards or array.chunks) for number, array in enumerate(arrays)]
+        self._stamp: Stamp = stamps_before(folder)
 
     def _array(self, level: Level) -> ArrayPlan:
         frame, storage = self.frame, self._storage
@@ -91,18 +92,19 @@ class StoredLevels:
 
     def write(self, sample_idx: int, start: Sequence[int], data: NDArray[Any]) -> None:
         """Write pixels C(Z)YX of a sample at full resolution: whole blocks, or up to the edge."""
+        self._stamp = stamp
         stop = [first + size for first, size in zip(start, data.shape[1:], strict=True)]
         self._full.write(self.frame.box(sample_idx, start, stop), self.frame.to_output(data))
 
-    def files(self, number: int, box: Box) -> list[str]:
+    def files(self, number: int, box: Box) -> list[str] | list[ObjectPath]:
         """Return the files of a level that hold a box: those of chunks, or of shards where there are shards."""
         start, unit = self._pieces[number]
         axes = [range(p.start // n, -(-p.stop // n)) for p, n in zip(box, unit, strict=True)]
-        return [start + "/".join(map(str, index)) for index in product(*axes)]
+        return files_in(self.folder, (start + "/".join(map(str, index)) for index in product(*axes)))
 
     def stamp(self, sample_idx: int, start: Sequence[int], stop: Sequence[int]) -> int:
         """Return what the files of blocks at full resolution are like."""
-        return stamp(self.files(0, self.frame.box(sample_idx, start, stop)))
+        return self._stamp(self.files(0, self.frame.box(sample_idx, start, stop)))
 
     def write_bytes(self, shape: Sequence[int]) -> int:
         """Return how much memory a `write` of data C(Z)YX takes at most, beside the data."""
@@ -143,15 +145,15 @@ class StoredLevels:
         with ThreadPoolExecutor(self._storage.threads) as pool:
             for number, level in enumerate(self.levels[1:], 1):
                 boxes = _boxes(tuple(slice(0, n) for n in level.shape), self._unit(level))
-                written = ledger.units(number)
+                written, before = ledger.units(number), stamps_before(self.folder)
                 with closing(self.open(number - 1)) as source, closing(self.open(number, write=True)) as target:
                     for place, box in enumerate(boxes):
                         files = self.files(number, box)
                         # it is no longer right when what it was made of was written again
                         both = [*self.files(number - 1, _below(box, level.step, source.shape)), *files]
-                        if place not in written or written[place] != stamp(both):
+                        if place not in written or written[place] != before(both):
                             if ledger.resumed:
-                                _remove(files)
+                                remove_files(files)
                             target.write(box, _halved(source, box, level.step, halve, pool))
                             ledger.note_unit(number, place, stamp(both))
                         done += 1
@@ -186,16 +188,11 @@ class StoredCanvas:
 
     def clear(self, sample_idx: int, start: Sequence[int], stop: Sequence[int]) -> None:
         """Remove the files of these blocks: a chunk at the edge would be read before it is written."""
-        _remove(self._stored.files(0, self.frame.box(sample_idx, start, stop)))
+        remove_files(self._stored.files(0, self.frame.box(sample_idx, start, stop)))
 
     def write_bytes(self, shape: Sequence[int]) -> int:
         """Return an upper bound of what encoding takes."""
         return self._stored.write_bytes(shape)
-
-
-def _remove(files: Sequence[str]) -> None:
-    for file in files:
-        Path(file).unlink(missing_ok=True)
 
 
 def _halved(source: Pixels, box: Box, step: Sequence[int], halve: _Halve, pool: ThreadPoolExecutor) -> NDArray[Any]:

@@ -10,6 +10,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from patchplan.core.specs import IntArray
+from patchplan.journal.stamps import Stamp, stamp
 from patchplan.tiles.protocol import TileForm
 
 
@@ -43,8 +44,15 @@ class ArrayWriter:
         del start, index
         return []
 
-    def close(self) -> None:
+    def stamps(self) -> Stamp:
+        """Return what asks for each file."""
+        return stamp
+
+    def finish(self) -> None:
         """Nothing is left to do."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def is_begun(path: Path, n: int, form: TileForm) -> bool:

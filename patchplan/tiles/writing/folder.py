@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from patchplan.core.axes import spatial_axes
 from patchplan.core.specs import IntArray
+from patchplan.journal.stamps import Stamp, stamp
 
 
 def folder_files(name: str) -> bool:
@@ -49,8 +50,15 @@ class FolderWriter:
         del start
         return [f"{self._folder}{os.sep}{number:0{self._digits}}.{self._suffix}" for number in index.tolist()]
 
-    def close(self) -> None:
+    def stamps(self) -> Stamp:
+        """Return what asks for each file."""
+        return stamp
+
+    def finish(self) -> None:
         """Nothing is left to do."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def _write_npy(path: str, tile: NDArray[Any]) -> None:

@@ -6,7 +6,6 @@ stack.zarr/index    the index of each row, -1 where the row is not written
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,17 @@ from numpy.typing import NDArray
 from patchplan.core.axes import spatial_axes
 from patchplan.core.specs import IntArray
 from patchplan.images.zarr.traffic import open_pixels
+from patchplan.journal.stamps import Stamp, stamps_before
+from patchplan.objects import Location, ObjectPath
 from patchplan.publish import zarr_files
+from patchplan.publish.documents import files_in, holds, remove_files, write_document
 from patchplan.tiles.protocol import TileForm
 
 FORMAT_VERSION = 1
 NOT_WRITTEN = -1
+
+ROOT = ("zarr.json",)
+"""The documents of the group itself."""
 
 stack_files = zarr_files("tiles|index")
 """Whether a file belongs to a stack, by its path in the stack."""
@@ -29,12 +34,22 @@ class StackWriter:
     """Writes rows into a stack, a shard at a time: into a new one, or one that is there and is gone on with."""
 
     def __init__(
-        self, folder: Path, n: int, form: TileForm, *, rows: int, digest: str, epoch: int, uuid: str, threads: int = 1
+        self,
+        folder: Location,
+        n: int,
+        form: TileForm,
+        *,
+        rows: int,
+        digest: str,
+        epoch: int,
+        uuid: str,
+        threads: int = 1,
     ) -> None:
-        """Create the stack in a folder that is there; `rows` per shard, `digest` of the plan, `uuid` of the whole."""
+        """Create arrays in a folder that is there; `rows` per shard, `digest` of the plan, `uuid` of the whole."""
         self._folder, self._n, self._shard = folder, n, min(rows, n)
         self._coordinates = ".0" * len(form.shape)
-        _write_documents(folder, stack_documents(n, form, rows=rows, digest=digest, epoch=epoch, uuid=uuid))
+        self._documents = stack_documents(n, form, rows=rows, digest=digest, epoch=epoch, uuid=uuid)
+        _write_documents(folder, {name: self._documents[name] for name in self._documents if name not in ROOT})
         self._tiles = open_pixels(folder, "tiles", version=3, threads=threads, write=True)
         self._index = open_pixels(folder, "index", version=3, threads=threads, write=True)
 
@@ -44,18 +59,25 @@ class StackWriter:
         if start % self._shard or (stop % self._shard and stop != self._n):
             # two threads that write parts of one shard would each undo what the other did
             raise AssertionError(f"rows {start} to {stop} are no whole shards of {self._shard} rows")
-        for file in self.files(start, index):
-            # of a shard that reaches over the last row what is there would be read, whole or not
-            Path(file).unlink(missing_ok=True)
+        # of a shard that reaches over the last row what is there would be read, whole or not
+        remove_files(self.files(start, index))
         rows = slice(start, stop)
         self._tiles.write((rows, *(slice(0, n) for n in tiles.shape[1:])), tiles)
         self._index.write((rows,), np.ascontiguousarray(index))
 
-    def files(self, start: int, index: IntArray) -> list[str]:
+    def files(self, start: int, index: IntArray) -> list[str] | list[ObjectPath]:
         """Return the shards of `tiles` and the chunks of `index` that hold these rows."""
         numbers = range(start // self._shard, -(-(start + len(index)) // self._shard))
-        shards = [f"{self._folder}/tiles/c.{number}{self._coordinates}" for number in numbers]
-        return shards + [f"{self._folder}/index/c.{number}" for number in numbers]
+        shards = [f"tiles/c.{number}{self._coordinates}" for number in numbers]
+        return files_in(self._folder, shards + [f"index/c.{number}" for number in numbers])
+
+    def stamps(self) -> Stamp:
+        """Return what lists an object store once, and elsewhere asks for each file."""
+        return stamps_before(self._folder)
+
+    def finish(self) -> None:
+        """Write the group's own document, by which it becomes a stack."""
+        _write_documents(self._folder, {name: self._documents[name] for name in ROOT})
 
     def close(self) -> None:
         """Let go of the arrays."""
@@ -63,7 +85,7 @@ class StackWriter:
         self._index.close()
 
 
-def create_empty_stack(folder: Path, n: int, form: TileForm, *, digest: str, epoch: int) -> None:
+def create_empty_stack(folder: Location, n: int, form: TileForm, *, digest: str, epoch: int) -> None:
     """Create a stack of which no row is written, for predictions.
 
     Every tile is a file, and every entry of `index`, too (8 bytes, not compressed), so that any number of
@@ -72,10 +94,10 @@ def create_empty_stack(folder: Path, n: int, form: TileForm, *, digest: str, epo
     _write_documents(folder, stack_documents(n, form, rows=None, digest=digest, epoch=epoch))
 
 
-def is_stack_of(folder: Path, n: int, form: TileForm, *, rows: int, digest: str, epoch: int, uuid: str) -> bool:
+def is_stack_of(folder: Location, n: int, form: TileForm, *, rows: int, digest: str, epoch: int, uuid: str) -> bool:
     """Tell whether a folder is a stack that a writer with these arguments would begin."""
     documents = stack_documents(n, form, rows=rows, digest=digest, epoch=epoch, uuid=uuid)
-    return all(_holds(folder / name, document) for name, document in documents.items())
+    return all(holds(folder / name, document) for name, document in documents.items())
 
 
 def stack_documents(
@@ -105,22 +127,10 @@ def stack_documents(
     return {name: document.to_bytes() for name, document in made.items()}
 
 
-def _write_documents(folder: Path, documents: Mapping[str, bytes]) -> None:
-    """Write those that are not there yet, each at once: a killed run leaves none in part."""
-    for name, document in documents.items():
-        path = folder / name
-        if not _holds(path, document):
-            path.parent.mkdir(exist_ok=True)
-            new = path.with_name(f"{path.name}.00000000.new")  # always this: what a killed run left is written over
-            new.write_bytes(document)
-            new.replace(path)
-
-
-def _holds(path: Path, document: bytes) -> bool:
-    try:
-        return path.read_bytes() == document
-    except OSError:
-        return False
+def _write_documents(folder: Location, documents: Mapping[str, bytes]) -> None:
+    """Write those that are not there yet, the group's own last; each at once: a killed run leaves none in part."""
+    for name in sorted(documents, key=lambda name: name in ROOT):
+        write_document(folder / name, documents[name], "00000000")  # always this: what a killed run left is replaced
 
 
 def _axes(form: TileForm) -> str:

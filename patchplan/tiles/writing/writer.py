@@ -6,6 +6,8 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from patchplan.core.specs import IntArray
+from patchplan.journal.stamps import Stamp
+from patchplan.objects import ObjectPath
 from patchplan.tiles.protocol import TileForm
 
 SHARD_BYTES = 64 << 20
@@ -35,11 +37,17 @@ class TileWriter(Protocol):
             If the system refuses.
         """
 
-    def files(self, start: int, index: IntArray) -> list[str]:
+    def files(self, start: int, index: IntArray) -> list[str] | list[ObjectPath]:
         """Return the files that hold these rows and no others."""
 
+    def stamps(self) -> Stamp:
+        """Return what gives the stamps of files as long as nothing is written."""
+
+    def finish(self) -> None:
+        """Complete the output, after the last row; nobody takes it for one before."""
+
     def close(self) -> None:
-        """Finish, after the last row."""
+        """Let go of what is open."""
 
 
 def batch_rows(forms: Sequence[TileForm]) -> int:

@@ -15,7 +15,8 @@ import zarr
 
 from patchplan import open_image
 from patchplan.images.zarr.ome import parse_multiscale
-from patchplan.images.zarr.store import FolderStore, read_node
+from patchplan.images.zarr.store import read_node
+from patchplan.images.zarr.stores import FolderStore
 from patchplan.stitching.canvases import CanvasOptions, ome_tiff, open_canvas
 from patchplan.stitching.canvases.units import ngff_name, ome_symbol
 from patchplan.stitching.ledger import Ledger

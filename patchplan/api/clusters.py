@@ -1,0 +1,37 @@
+"""Clusters as users name them: when they may be used, and what their workers must see."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from patchplan.cluster import Cluster, told_path
+from patchplan.cluster.connecting import check_installed, connect
+from patchplan.errors import ConfigError, OutputError, TilesError
+from patchplan.objects import Location
+from patchplan.stitching.target import Target
+
+
+def check_scheduled(target: Target, tiles: Sequence[Location], *, shared: bool) -> None:
+    """Raise an error for what the workers of a cluster cannot do."""
+    if shared:
+        raise ConfigError("--scheduler: not with --share; a cluster has its own way to share the blocks")
+    if target.kind == "memory":
+        raise OutputError("--scheduler: workers write what they compute; name an output with -o OUT")
+    if not tiles:
+        raise TilesError(
+            "--scheduler: the tiles are arrays or objects in memory, which workers do not see; write them to a stack "
+            "or a folder of files"
+        )
+    check_installed()
+
+
+@contextmanager
+def connected(scheduler: Any, workers: int, seen: Sequence[Location], *, whole: bool) -> Iterator[Cluster | None]:
+    """Yield a cluster whose workers see these paths; `whole` says that the output is one file."""
+    with connect(scheduler, workers=workers, paths=list(map(told_path, seen))) as cluster:
+        if cluster is not None and whole and not cluster.on_this_machine:
+            raise ConfigError(
+                "--scheduler: a .npy file has no pieces that several machines may write; allowed: --scheduler local, "
+                "or another kind of output"
+            )
+        yield cluster

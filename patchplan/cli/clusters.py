@@ -1,0 +1,27 @@
+"""What is said of a cluster while it works, on stderr."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from patchplan.cli.render import say
+
+
+class _Saying(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage(), "note")
+
+
+@contextmanager
+def talking(*, quiet: bool) -> Iterator[None]:
+    """Say where the dashboard is, and when workers are waited for."""
+    logger, handler = logging.getLogger("patchplan.cluster"), _Saying()
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.CRITICAL if quiet else logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.level, logger.propagate = before

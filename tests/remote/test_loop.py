@@ -1,0 +1,32 @@
+"""Plan, extract and stitch from a server that fails, is slow and cuts connections: the bytes of an undisturbed run."""
+
+import pytest
+from typer.testing import CliRunner
+
+from patchplan.cli.app import app
+from tests.plans.making import files_of
+from tests.remote_out.faulty import proxy
+
+GRID = ("--strategy", "tiled", "--patch-size", "64", "--overlaps", "16")
+
+
+def run(*arguments: object) -> None:
+    result = CliRunner().invoke(app, [str(one) for one in arguments])
+    assert result.exit_code == 0, result.stderr or result.output
+
+
+@pytest.mark.parametrize(("image", "place"), [("image.ome.zarr", "stack.zarr"), ("tiled.tif", "npy")])
+def test_the_whole_loop_from_a_poor_server(images, there, tiles_there, endpoint, monkeypatch, tmp_path, image, place):
+    run("plan", images / image, *GRID, "-o", tmp_path / "plan.parquet", "--root", images)
+    run("extract", tmp_path / "plan.parquet", "--root", images, "-o", tmp_path / "here.zarr")
+    run("stitch", tmp_path / "plan.parquet", tmp_path / "here.zarr", "-o", tmp_path / "here.ome.zarr")
+    with proxy(endpoint, 0.1, seed=3) as (url, seen):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        run("plan", there / image, *GRID, "-o", tmp_path / "there.parquet", "--root", there)
+        run("extract", tmp_path / "there.parquet", "--root", there, "-o", tmp_path / "there.zarr")
+        out = tmp_path / "there.ome.zarr"
+        run("stitch", tmp_path / "there.parquet", tiles_there / place, "--root", there, "-o", out)
+        assert sum(seen.counts[fault] for fault in ("500", "503", "cut before", "cut after", "cut within")) > 0
+    assert (tmp_path / "there.parquet").read_bytes() == (tmp_path / "plan.parquet").read_bytes()
+    assert files_of(tmp_path / "there.zarr") == files_of(tmp_path / "here.zarr")
+    assert files_of(out) == files_of(tmp_path / "here.ome.zarr")

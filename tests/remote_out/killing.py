@@ -1,0 +1,34 @@
+"""Stitch in a process that is killed when it has noted some boxes.
+
+Usage: python -m tests.remote_out.killing N PLAN TILES URL OPTIONS
+"""
+
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+import patchplan
+from patchplan.journal import segments
+from patchplan.stitching import engine
+
+
+def main(n: str, plan: str, tiles: str, url: str, options: str) -> None:
+    left, append = int(n), segments.ObjectJournal.append
+
+    def killing(journal: Any, records: Any) -> None:
+        nonlocal left
+        append(journal, records)
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    segments.ObjectJournal.append = killing  # type: ignore[method-assign]
+    segments.PUT_SECONDS = segments._PUT_SHARE = 0  # type: ignore[assignment]
+    engine.choose_box = lambda work, *_: work.renderer.block
+    patchplan.stitch(plan, tiles, url, workers=1, **json.loads(options))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
