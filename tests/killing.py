@@ -19,6 +19,7 @@ EVENTS = ("open", "os.", "shutil.")
 @contextmanager
 def published_folder(path: Path, *, overwrite: bool, ours: Ours) -> Iterator[Path]:
     with growing(path, folder=True, overwrite=overwrite, ours=ours) as growth:
+        assert isinstance(growth.place, Path)
         growth.place.mkdir()
         yield growth.place
 
@@ -26,6 +27,7 @@ def published_folder(path: Path, *, overwrite: bool, ours: Ours) -> Iterator[Pat
 @contextmanager
 def published_file(path: Path, *, overwrite: bool, ours: Ours) -> Iterator[Path]:
     with growing(path, folder=False, overwrite=overwrite, ours=ours) as growth:
+        assert isinstance(growth.place, Path)
         yield growth.place
 
 

@@ -1,6 +1,5 @@
 """`extract` and `read_patches`: patches out of images, into files or into a loop."""
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, get_args
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patchplan.api.clusters import connected
-from patchplan.api.common import PathLike, Progress, counting
+from patchplan.api.common import PATHS, PathLike, Progress, counting
 from patchplan.core.amounts import parse_dtype, parse_memory, parse_workers, whole_number
 from patchplan.core.specs import IntArray, SpecTable
 from patchplan.errors import ConfigError, OutputError
@@ -258,7 +257,7 @@ def _sources(
         if said:
             raise ConfigError(f"{said[0]}: allowed with --from only; the plan says how its own images are read")
         return Sources(plan, None, channels)
-    inputs = [images] if isinstance(images, str | os.PathLike | ImageSource) else list(images)
+    inputs = [images] if isinstance(images, (*PATHS, ImageSource)) else list(images)
     opened = [image for image in inputs if isinstance(image, ImageSource)]
     if len(opened) < len(inputs):
         paths = [image for image in inputs if not isinstance(image, ImageSource)]

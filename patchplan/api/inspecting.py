@@ -1,9 +1,8 @@
 """`inspect` and `inspect_images`: what a plan covers, how images are read."""
 
-import os
 from collections.abc import Sequence
 
-from patchplan.api.common import PathLike, Progress, as_list, counting, on_disk
+from patchplan.api.common import PATHS, PathLike, Progress, as_list, counting, on_disk
 from patchplan.api.memory import stitch_memory
 from patchplan.core.amounts import parse_memory, whole_number
 from patchplan.core.shapes import PerAxis, per_axis
@@ -72,6 +71,8 @@ def inspect(
     _check_needed("--cache", cache is not None, "--cost", there=cost)
     _check_needed("--png-value", png_value is not None, "--png", there=png is not None)
     _check_needed("--overwrite", overwrite, "--png or --html", there=png is not None or html is not None)
+    png = None if png is None else on_disk("--png", png)
+    html = None if html is None else on_disk("--html", html)
     pictures = Pictures.asked(png, html, "mean" if png_value is None else png_value, overwrite=overwrite)
     path = plan.path if isinstance(plan, Plan) else plan
     opened = plan if isinstance(plan, Plan) and root is None else open_plan(path, root)
@@ -97,10 +98,8 @@ def inspect(
 
 def _check_paths(**paths: object) -> None:
     for name, path in paths.items():
-        if path is not None and not isinstance(path, str | os.PathLike):
+        if path is not None and not isinstance(path, PATHS):
             raise ConfigError(f"--{name}: found {path!r}; allowed: a path")
-        if path is not None and name != "root":
-            on_disk(f"--{name}", path)
 
 
 def _check_switches(**switches: object) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from patchplan.api.common import PathLike, Progress, as_list, counting, on_disk
+from patchplan.api.common import PATHS, PathLike, Progress, as_list, counting, on_disk
 from patchplan.core.amounts import parse_workers
 from patchplan.core.seeds import child_seed
 from patchplan.core.specs import SpecTable
@@ -186,7 +186,7 @@ def _strategy(
     config: PathLike | Mapping[str, Any] | None, axes: str | None, patching: Mapping[str, Any]
 ) -> tuple[PlanConfig, PatchingConfig, Given | None]:
     """Return the settings, the strategy with its seed drawn or its table read, and that table."""
-    if isinstance(config, str | os.PathLike):
+    if isinstance(config, PATHS):
         text = read_config(on_disk("--config", config))
     else:
         values = dict(config or {})

@@ -1,10 +1,8 @@
 """`verify`: whether an output is still as it was written."""
 
-from pathlib import Path
-
 from pydantic import BaseModel, ConfigDict
 
-from patchplan.api.common import PathLike, Progress, counting
+from patchplan.api.common import PathLike, Progress, counting, on_disk
 from patchplan.core.amounts import parse_workers
 from patchplan.objects import location
 from patchplan.publish.checking import check_checksums, shown
@@ -80,7 +78,7 @@ def verify(output: PathLike, *, workers: int | None = None, progress: Progress |
         If `workers` is no number of threads.
     """
     check_checksummed(location(output))
-    path = Path(output)
+    path = on_disk("OUT", output)
     if path.name in ("", ".."):
         path = path.resolve()  # the checksums have its name
     found = check_checksums(path, threads=parse_workers(workers), progress=counting(progress, "bytes"))

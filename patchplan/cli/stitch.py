@@ -71,12 +71,15 @@ def stitch(
         ),
     ] = None,
     blend: Annotated[
-        Blend | None, typer.Option(help="How overlapping tiles become one.", rich_help_panel=VALUES)
+        Blend | None,
+        typer.Option(
+            help="How overlapping tiles become one (crop for tiled plans, else average).", rich_help_panel=VALUES
+        ),
     ] = None,
     reduce: Annotated[
         str | None,
         typer.Option(
-            metavar="HOW", help="Then: argmax, channel:K, threshold:T, softmax, sigmoid.", rich_help_panel=VALUES
+            metavar="HOW", help="After that: argmax, channel:K, threshold:T, softmax, sigmoid.", rich_help_panel=VALUES
         ),
     ] = None,
     dtype: Annotated[

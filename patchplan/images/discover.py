@@ -8,11 +8,11 @@ from pathlib import Path
 
 from patchplan.errors import ImageError
 from patchplan.images.boundary import naming
-from patchplan.images.paths import SUFFIXES, Uri, absolute, is_zarr_folder
+from patchplan.images.paths import SUFFIXES, absolute, is_zarr_folder
 from patchplan.images.remote import expand_url, is_listed
 from patchplan.images.zarr.store import STACK, is_stack
 from patchplan.images.zarr.stores import folder_store
-from patchplan.objects import Location, ObjectPath, location
+from patchplan.objects import Location, ObjectPath, Uri, location
 
 _GLOB = frozenset("*?[")
 

@@ -9,9 +9,8 @@ from patchplan.errors import ImageError
 from patchplan.images.discover import search
 from patchplan.images.info import Options
 from patchplan.images.opening import open_members
-from patchplan.images.paths import Uri
 from patchplan.images.source import ImageSource
-from patchplan.objects import Location
+from patchplan.objects import Location, Uri
 
 MAX_NAMED = 10
 """Broken files named in one message."""

@@ -7,10 +7,10 @@ from patchplan.errors import ImageError
 from patchplan.images.boundary import RefusedError, naming
 from patchplan.images.info import ImageInfo, Options
 from patchplan.images.layout import resolve
-from patchplan.images.paths import Seen, Uri, file_kind, look
+from patchplan.images.paths import Seen, file_kind, look
 from patchplan.images.reading import Described, Examined
 from patchplan.images.source import ImageSource
-from patchplan.objects import location
+from patchplan.objects import Uri, location
 
 _TAKES: dict[str, frozenset[str]] = {
     "tiff": frozenset({"series", "level"}),

@@ -34,9 +34,6 @@ PLAN_SUFFIXES = frozenset({".parquet", ".csv", ".json", ".yaml", ".yml"})
 
 Stamp = tuple[int, ...]
 
-Uri = str | os.PathLike[str] | ObjectPath
-"""A path or URL."""
-
 
 HEAD_BYTES = 1 << 16
 """Bytes read of every file: all of a small one."""

@@ -5,8 +5,8 @@ folder but the `/` in its key, and is never renamed. obstore moves the bytes, wi
 Zarr `kvstore` says where they are in the words of tensorstore.
 """
 
-from patchplan.objects.path import Location, ObjectPath, Status, is_url, location
+from patchplan.objects.path import Location, ObjectPath, Status, Uri, is_url, location
 from patchplan.objects.placing import placed
 from patchplan.objects.stores import kvstore
 
-__all__ = ["Location", "ObjectPath", "Status", "is_url", "kvstore", "location", "placed"]
+__all__ = ["Location", "ObjectPath", "Status", "Uri", "is_url", "kvstore", "location", "placed"]

@@ -202,6 +202,9 @@ class ObjectPath(ObjectName):
 
 Location = Path | ObjectPath
 
+Uri = str | PathLike[str] | ObjectPath
+"""What users may give: a path or URL."""
+
 
 def is_url(given: object) -> bool:
     """Tell whether a name is a URL.
@@ -214,7 +217,7 @@ def is_url(given: object) -> bool:
     return isinstance(given, ObjectPath) or (isinstance(given, str) and URL.match(given) is not None)
 
 
-def location(given: "str | PathLike[str] | ObjectPath") -> Location:
+def location(given: Uri) -> Location:
     """Return a name as a local path or as one in an object store; ConfigError for URLs of other kinds."""
     if isinstance(given, ObjectPath):
         return given

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from patchplan.errors import OutputError, PlanError
 from patchplan.images.paths import is_zarr_folder
-from patchplan.objects import Location, ObjectPath, location
+from patchplan.objects import Location, ObjectPath, Uri, location
 from patchplan.plans.header import Header
 from patchplan.plans.parts import Parts, Patches
 from patchplan.plans.plan import BATCH_ROWS
@@ -86,8 +86,8 @@ def _whole(paths: Sequence[Location], *, overwrite: bool) -> AbstractContextMana
 
 
 def plan_target(
-    output: str | os.PathLike[str] | None,
-    read: Sequence[str | os.PathLike[str] | ObjectPath],
+    output: Uri | None,
+    read: Sequence[Uri],
     *,
     overwrite: bool,
     dry_run: bool,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from patchplan.errors import ConfigError, OutputError
-from patchplan.objects import Location, location
+from patchplan.objects import Location, Uri, location
 from patchplan.publish import resolved
 from patchplan.stitching.frame import OutputKind
 from patchplan.stitching.words import OutputFormat
@@ -29,7 +29,7 @@ class Target:
         return self.several or self.kind == "ome-zarr"
 
 
-def parse_target(output: str | os.PathLike[str] | None, output_format: str | None, n_images: int) -> Target:
+def parse_target(output: Uri | None, output_format: str | None, n_images: int) -> Target:
     """Return what is to be written.
 
     Raises

@@ -104,8 +104,9 @@ class FolderTiles(Reading):
         self.present: NDArray[np.bool_] = self._names.code != 0
         self.bad: list[tuple[int, str]] = []
         self.forms: tuple[TileForm, ...] = ()
-        if isinstance(path, ObjectPath):
-            threads = max(threads, REQUESTS)
+        self._at_once = _BATCH_FILES
+        if isinstance(path, ObjectPath):  # which are waited for, each in a thread of its own
+            threads, self._at_once = max(threads, REQUESTS), 1
         self._pool = ThreadPoolExecutor(threads, "patchplan-tiles")
         try:
             self.form_of = self._look()
@@ -186,7 +187,7 @@ class FolderTiles(Reading):
         held = 0
         for position in map(int, positions):
             size = self.forms[int(self.form_of[position])].nbytes if self.forms else 0
-            if batch and (held + size > limit or len(batch) == _BATCH_FILES):
+            if batch and (held + size > limit or len(batch) == self._at_once):
                 yield _Files(tuple(batch), held)
                 batch, held = [], 0
             batch.append(position)

@@ -39,14 +39,6 @@ def test_version_and_help(tmp_path):
     assert "No such command 'plna'" in err
 
 
-def test_help_of_plan_shows_an_example_that_parses(inputs):
-    code, out, _ = run("plan", "--help", cwd=inputs)
-    example = " ".join(re.findall(r"Example: patchplan (plan .*\n?.*parquet)", out)[0].split())
-    args = [word.replace("images/", "folder") for word in shlex.split(example)]
-    assert code == 0
-    assert run(*args, "--dry-run", cwd=inputs).code == 0
-
-
 def test_schema_prints_the_json_schema_and_nothing_else(tmp_path):
     code, out, err = run("schema", cwd=tmp_path)
     assert (code, err) == (0, "")

@@ -16,6 +16,7 @@ import zarr
 from patchplan.errors import ImageError
 from patchplan.images import find_images, open_all, open_image, reopen
 from patchplan.images.limits import ChunkCache
+from patchplan.objects import Location
 from tests.images.test_zarr import write_image
 from tests.images.whole import check_regions, in_file_order
 
@@ -34,8 +35,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _names(folder: Path, found: list[Path]) -> list[str]:
-    return [path.relative_to(folder).as_posix() for path in found]
+def _names(folder: Path, found: list[Location]) -> list[str]:
+    return [Path(str(path)).relative_to(folder).as_posix() for path in found]
 
 
 def test_folders_are_searched_in_order_of_paths(folder: Path) -> None:

@@ -24,9 +24,9 @@ def main(n: str, plan: str, tiles: str, url: str, options: str) -> None:
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    segments.ObjectJournal.append = killing  # type: ignore[method-assign]
-    segments.PUT_SECONDS = segments._PUT_SHARE = 0  # type: ignore[assignment]
-    engine.choose_box = lambda work, *_: work.renderer.block
+    setattr(segments.ObjectJournal, "append", killing)  # noqa: B010 - its signature is another
+    segments.PUT_SECONDS = segments._PUT_SHARE = 0
+    setattr(engine, "choose_box", lambda work, *_: work.renderer.block)  # noqa: B010 - it is of another module
     patchplan.stitch(plan, tiles, url, workers=1, **json.loads(options))
 
 

@@ -24,7 +24,8 @@ def records(first: int, n: int):
 
 
 def stamps(path) -> list[int]:
-    return read_journal(path, RUN).entries["stamp"].tolist()
+    found: list[int] = read_journal(path, RUN).entries["stamp"].tolist()
+    return found
 
 
 @settings(max_examples=8)

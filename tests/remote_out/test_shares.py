@@ -51,7 +51,7 @@ def test_a_share_does_not_begin_beside_an_output(made, bucket):
 
 
 def test_tiles_that_come_one_by_one(made, bucket, tmp_path):
-    tiles = zarr.open_group(made / "tiles.zarr", mode="r")["tiles"]
+    tiles: Any = zarr.open_group(made / "tiles.zarr", mode="r")["tiles"]
 
     def add(n: int, **options: Any) -> None:
         with patchplan.Stitcher(made / "plan.parquet", f"{bucket}/{NAME}", **KINDS[NAME], **options) as stitcher:

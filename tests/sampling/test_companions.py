@@ -1,5 +1,7 @@
 """Which file belongs to which image, and whether it fits."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
@@ -26,7 +28,8 @@ def write(tmp_path):
 
 
 def paths_of(sources, given, base):
-    return [path.relative_to(base).as_posix() for path in companion_paths(sources, given, base=base, what="masks")]
+    found = companion_paths(sources, given, base=base, what="masks")
+    return [Path(str(path)).relative_to(base).as_posix() for path in found]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What is missing, there twice, of another form or broken is found before a byte is written, and named."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from tests.stitching.making import (
 
 def refused(plan: Plan, tiles: Any, **options: Any) -> AuditError:
     """Stitch, require that the audit fails and that nothing stands beside the inputs; return the error."""
-    folder = plan.path.parent
+    folder = Path(str(plan.path.parent))
     before = files_of(folder)
     with pytest.raises(AuditError, match=r"\w") as error:
         patchplan.stitch(plan, tiles, folder / "out.zarr", **options)

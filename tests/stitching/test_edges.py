@@ -1,6 +1,7 @@
 """What once went wrong at the edges, each test named after its symptom."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -118,7 +119,7 @@ def test_two_tiff_files_of_one_run_have_each_a_uuid_of_its_own(tmp_path):
     patchplan.plan([plan / "day1" / "scan.npy", plan / "day2" / "scan.npy"], plan / "p.csv", patching=grid(16))
     patchplan.stitch(plan / "p.csv", cut(open_plan(plan / "p.csv")), plan / "out", format="ome-tiff")
     found = set()
-    for path in (plan / "out").rglob("*.ome.tif"):
+    for path in Path(str(plan / "out")).rglob("*.ome.tif"):
         with tifffile.TiffFile(path) as tif:
             found.add(str(tif.ome_metadata).split("urn:uuid:")[1][:36])
     assert len(found) == 2
