@@ -1,12 +1,15 @@
 """Every block of the README runs, in its order, in one folder; its links lead somewhere."""
 
+import logging
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 import yaml
@@ -56,6 +59,21 @@ def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def bucket() -> Iterator[dict[str, str]]:
+    """The variables of a server of S3 with a bucket."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    urlopen(Request(f"http://{host}:{port}/bucket", method="PUT"))
+    keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_REGION": "us-east-1"}
+    yield {**keys, "AWS_ENDPOINT_URL": f"http://{host}:{port}"}
+    server.stop()
+
+
+@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as the set-up command leaves it: with the demo's images."""
     folder = tmp_path_factory.mktemp("readme")
@@ -73,7 +91,7 @@ def test_ci_runs_the_two_blocks_that_set_up_an_environment():
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the README's commands are for a shell")
-def test_all_other_blocks_run_in_order(folder, stubs):
+def test_all_other_blocks_run_in_order(folder, stubs, bucket):
     path = os.pathsep.join([str(Path(sys.executable).parent), str(stubs), os.environ["PATH"]])
     for language, code in BLOCKS:
         if code in SETUP:
@@ -86,7 +104,7 @@ def test_all_other_blocks_run_in_order(folder, stubs):
             continue
         command = {"sh": ["bash", "-euc", code], "python": [sys.executable, "-c", code]}[language]
         run = subprocess.run(
-            command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+            command, cwd=folder, env={**os.environ, **bucket, "PATH": path}, capture_output=True, text=True, check=False
         )
         assert run.returncode == 0, f"{code}\n{run.stderr}"
 
