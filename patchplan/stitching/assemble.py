@@ -74,8 +74,8 @@ class Assembly:
         rules = PixelRules(blend, form.dtype, n_channels, options.reduction, dtype, options.fill_value)
         if rules.weighted and form.dtype.kind in "biu" and not options.force:
             raise ConfigError(
-                f"--blend {blend}: tiles are {form.dtype} and overlap, and means of labels are no labels; "
-                "allowed: crop, max, min; or --force where they are intensities"
+                f"--blend {blend}: tiles are {form.dtype} and overlap, and means of labels are no labels; allowed: "
+                f"{'crop, ' if self.auditor.plan.header.tiles else ''}max, min; or --force where they are intensities"
             )
         if form.dtype.kind == "c" and (blend in ("max", "min") or dtype.kind != "c"):
             raise ConfigError(f"tiles are {form.dtype}: no order, and no way to {dtype}; allowed: complex outputs")

@@ -67,7 +67,7 @@ def open_tiles(
         if not (is_store and isinstance(path, ObjectPath)) and path.is_file():
             return _array(path, places, ndim)
         if not path.exists() and not (is_store and isinstance(path, ObjectPath)):  # of which the web lists nothing
-            raise TilesError(f"{path}: no such file or folder")
+            raise TilesError(f"{path}: no such file or folder; patchplan extract makes tiles")
         if not is_store:
             return FolderTiles(path, places, ndim, threads)
         return open_zarr(

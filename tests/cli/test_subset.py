@@ -59,9 +59,3 @@ def test_bad_input_is_a_line_and_exit_code_2_and_nothing_is_written(folder, case
     assert (code, out) == (2, "")
     assert re.search(problem, " ".join(err.split()))
     assert listing(folder) == before
-
-
-def test_help_ends_with_an_example_that_works(folder, tmp_path):
-    code, out, err = run("subset", "--help", cwd=folder)
-    assert (code, err) == (0, "")
-    assert " ".join(out.split()).endswith("Example: patchplan subset plan.parquet --split train -o train.parquet")

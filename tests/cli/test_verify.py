@@ -123,9 +123,3 @@ def test_an_interrupt_ends_promptly_though_a_file_is_large(folder):
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, "")
     assert err == "interrupted: nothing was written\n"
-
-
-def test_help_ends_with_an_example(folder):
-    code, out, err = run("verify", "--help", cwd=folder)
-    assert (code, err) == (0, "")
-    assert out.rstrip().endswith("Example: patchplan verify stitched.ome.zarr")

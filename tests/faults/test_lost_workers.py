@@ -67,6 +67,7 @@ def size_of(path):
     return path.stat().st_size if path.exists() else 0
 
 
+@pytest.mark.skipif(not ALL, reason="half a minute: PATCHPLAN_FAULTS=all")
 def test_ctrl_c_ends_processes_and_boxes_and_the_run_can_go_on(tmp_path, made):
     """A terminal sends it to all processes of the group."""
     words = [*TOOL, "stitch", *map(str, (made[0].path, made[1])), "-o", "out.zarr", "--chunks", "32", "--shards", "64"]

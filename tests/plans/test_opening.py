@@ -23,7 +23,7 @@ def case(*values: Any, id: str) -> Any:  # noqa: A002
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_missing_file(tmp_path, suffix):
-    with pytest.raises(PlanError, match=rf"no{suffix}: there is no such file$"):
+    with pytest.raises(PlanError, match=rf"no{suffix}: there is no such file; patchplan plan makes plans$"):
         open_plan(tmp_path / f"no{suffix}")
 
 

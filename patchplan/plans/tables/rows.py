@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from patchplan.errors import PlanError
+from patchplan.images.paths import SUFFIXES as IMAGES
 from patchplan.objects import Location, ObjectPath
 from patchplan.plans.header import Header
 from patchplan.plans.tables import csv, json, parquet
@@ -32,7 +33,8 @@ def check_suffix(path: Location) -> str:
     """Return the suffix of a plan or table; raise PlanError for a format that we do not know."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise PlanError(f"{path}: found suffix {path.suffix or 'none'!r}; allowed: {', '.join(SUFFIXES)}")
+        hint = f"; patchplan plan {path.name} ... makes a plan of images" if suffix in IMAGES else ""
+        raise PlanError(f"{path}: found suffix {path.suffix or 'none'!r}; allowed: {', '.join(SUFFIXES)}{hint}")
     return suffix
 
 
@@ -52,7 +54,7 @@ def open_rows(path: Location) -> Rows:
         elif path.is_dir():
             raise PlanError(f"{path}: is a folder, not a plan")
         elif not path.exists():
-            raise PlanError(f"{path}: there is no such file")
+            raise PlanError(f"{path}: there is no such file; patchplan plan makes plans")
         elif not path.is_file():  # a named pipe would be waited for
             raise PlanError(f"{path}: is no file, but a pipe, a socket or a device; a plan is read more than once")
         rows: Rows = readers[suffix](path)
