@@ -25,6 +25,13 @@ def check_scheduled(target: Target, tiles: Sequence[Location], *, shared: bool) 
     check_installed()
 
 
+def check_filtered(*, there: bool) -> None:
+    """Raise an error for a plan whose filter workers are to measure, if there is none, or no library for it."""
+    if not there:
+        raise ConfigError("--scheduler: workers read the pixels for a filter, and there is none in the config")
+    check_installed()
+
+
 @contextmanager
 def connected(scheduler: Any, workers: int, seen: Sequence[Location], *, whole: bool) -> Iterator[Cluster | None]:
     """Yield a cluster whose workers see these paths; `whole` says that the output is one file."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from patchplan.api.clusters import check_filtered, connected
 from patchplan.api.common import PATHS, PathLike, Progress, as_list, counting, on_disk
 from patchplan.core.amounts import parse_workers
 from patchplan.core.seeds import child_seed
@@ -52,6 +53,7 @@ def plan(
     skip_broken: bool = False,
     root: PathLike | None = None,
     workers: int | None = None,
+    scheduler: Any = None,
     filter_map: PathLike | None = None,
     overwrite: bool = False,
     dry_run: bool = False,
@@ -79,6 +81,9 @@ def plan(
         Leave out images smaller than the patch, or that cannot be opened; the result names them.
     root : path, optional
         Folder that the images' paths in the plan are relative to; the plan's folder by default.
+    scheduler : str or distributed.Client, optional
+        Address of a Dask scheduler, or "local" for `workers` processes on this machine: its workers read the
+        pixels for a filter, and must see the images under the same names.
     workers : int, optional
         Threads that read pixels for a filter or weights; by default as many as there are processors, up to 8.
     filter_map : path, optional
@@ -107,6 +112,8 @@ def plan(
         raise ConfigError("--filter-map: there is no filter in the config; add a section filter")
     maps = None if filter_map is None else on_disk("--filter-map", filter_map)
     n_workers = parse_workers(workers)
+    if scheduler is not None:
+        check_filtered(there=settings.filter is not None)
     tables = (config, getattr(strategy, "table", None))
     read: list[PathLike | Location] = [path for path in tables if isinstance(path, str | os.PathLike)]
     target = plan_target(output, read, overwrite=overwrite, dry_run=dry_run)
@@ -136,7 +143,8 @@ def plan(
         refuse_read([*files, *([] if target is None else files_of(target))], read)
         if maps is not None:
             work = replace(work, on_filter=_filter_map(maps, draft, settings, overwrite=overwrite))
-        chosen = choose(draft, work, carried)
+        with connected(scheduler, n_workers, [], whole=False) as cluster:
+            chosen = choose(draft, replace(work, cluster=cluster), carried)
     if target is not None and not dry_run:
         base = target.parent if root is None else location(root)
         reading = {"axes": settings.axes, "z_as_samples": z_as_samples}

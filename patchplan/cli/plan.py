@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from patchplan.cli.boundary import reported
+from patchplan.cli.clusters import talking
 from patchplan.cli.progress import progress_bars
 from patchplan.cli.render import say, show_plan
 from patchplan.cli.values import per_axis
@@ -95,6 +96,14 @@ def plan(
         int | None,
         typer.Option(metavar="N", help="Threads that read pixels for a filter or weights.", rich_help_panel=READING),
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Read pixels for a filter on the workers of Dask; local: processes here.",
+            rich_help_panel=READING,
+        ),
+    ] = None,
     filter_map: Annotated[
         str | None,
         typer.Option(
@@ -136,7 +145,7 @@ def plan(
     patching = {"name": strategy, "seed": seed, "table": table} | {
         key: per_axis(key, value) for key, value in sizes.items()
     }
-    with progress_bars(quiet=quiet) as progress:
+    with talking(quiet=quiet), progress_bars(quiet=quiet) as progress:
         result = api.plan(
             inputs,
             output,
@@ -153,6 +162,7 @@ def plan(
             skip_broken=skip_broken,
             root=root,
             workers=workers,
+            scheduler=scheduler,
             filter_map=filter_map,
             overwrite=overwrite,
             dry_run=dry_run,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
 from patchplan.cluster import Cluster, Piece, Session, told_path
@@ -11,8 +10,8 @@ from patchplan.extracting.content import Content
 from patchplan.extracting.cutting import Cutter
 from patchplan.extracting.on_worker import sent
 from patchplan.extracting.target import Target
-from patchplan.images import ImageSource
 from patchplan.objects import Location
+from patchplan.plans.told_images import told_image
 
 OPENER = "patchplan.extracting.on_worker:open_bench"
 
@@ -35,7 +34,7 @@ def cutting(
 def _brief(content: Content, cutter: Cutter, target: Target, place: Location, uuid: str) -> dict[str, Any]:
     rows, sources = content.rows, cutter.sources
     plan = rows.plan
-    given = [_told(sources[i]) for i in range(len(sources.uris))] if sources.given else None
+    given = [told_image(sources[i]) for i in range(len(sources.uris))] if sources.given else None
     return {
         "plan": told_path(plan.path),
         "root": told_path(plan.root),
@@ -51,12 +50,6 @@ def _brief(content: Content, cutter: Cutter, target: Target, place: Location, uu
         "place": told_path(place),
         "uuid": uuid,
     }
-
-
-def _told(source: ImageSource) -> tuple[dict[str, Any], bool]:
-    """Return what an image is opened again with: what is known of it, and whether Z is among its samples."""
-    as_samples = "Z" in (source.axes[axis] for axis in source.layout.samples)
-    return asdict(source.info) | {"uri": told_path(source.uri)}, as_samples
 
 
 def piece(batch: Batch) -> Piece[Batch]:

@@ -10,10 +10,10 @@ from patchplan.extracting.content import Content
 from patchplan.extracting.cutting import Cutter
 from patchplan.extracting.sources import Sources
 from patchplan.extracting.target import Target
-from patchplan.images import ImageInfo, reopen
 from patchplan.journal import stamp
 from patchplan.objects import location
 from patchplan.plans.plan import open_plan
+from patchplan.plans.told_images import ToldImages
 
 
 def open_bench(brief: dict[str, Any], threads: int) -> "BatchBench":
@@ -27,10 +27,7 @@ class BatchBench:
     def __init__(self, brief: dict[str, Any], threads: int) -> None:
         plan = open_plan(brief["plan"], brief["root"])
         plan.digest = brief["digest"]
-        given = brief["given"] and [
-            reopen(ImageInfo(**_tupled(info)), z_as_samples=as_samples, ndim=plan.header.ndim)
-            for info, as_samples in brief["given"]
-        ]
+        given = brief["given"] and list(ToldImages(brief["given"], plan.header.ndim))
         sources = Sources(plan, given, brief["channels"])
         counts = {(data_idx, tuple(size)): n for data_idx, size, n in brief["counts"]}
         content = Content(plan.epoch(brief["epoch"]), counts, brief["largest"], sources.form, sources.uris)
@@ -67,7 +64,3 @@ def received(numbers: IntArray) -> tuple[IntArray, SpecTable]:
         name: part if name in AXIS_FIELDS else part[:, 0] for name, part in zip(PATCH_FIELDS, parts, strict=True)
     }
     return index[:, 0], SpecTable(**columns)
-
-
-def _tupled(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}

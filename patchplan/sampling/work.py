@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from patchplan.cluster import Cluster
 from patchplan.core.cells import BoolArray
 from patchplan.core.specs import SpecTable
 from patchplan.images import ImageSource
@@ -34,7 +35,7 @@ class Work:
     """The sections over the images of a plan.
 
     `base` is where their relative paths start, `told` collects what they made of the patches, `on_filter` is called
-    with what a filter found.
+    with what a filter found, and the workers of `cluster`, where there is one, measure for it.
     """
 
     sources: Sequence[ImageSource]
@@ -44,6 +45,7 @@ class Work:
     progress: Progress | None = None
     told: dict[str, Any] = field(default_factory=dict)
     on_filter: OnFilter | None = None
+    cluster: Cluster | None = None
 
     @cached_property
     def regions(self) -> RegionTest | None:
@@ -70,7 +72,8 @@ class Work:
         if isinstance(config, MaskFilterConfig):
             masks = open_companions(self.sources, config.masks, base=self.base, what="masks")
         counted = self.counting(f"{what} filtered")
-        found = filter_values(self.sources, specs, config, masks=masks, workers=self.workers, progress=counted)
+        sources, by = self.sources, self.cluster
+        found = filter_values(sources, specs, config, masks=masks, workers=self.workers, cluster=by, progress=counted)
         if self.on_filter is not None:  # also of what is refused: to choose a threshold by looking
             self.on_filter(specs, found, what)
         check_some_kept(found, config)

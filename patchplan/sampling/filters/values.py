@@ -1,33 +1,26 @@
 """What a filter finds: a value or two per patch, and which patches are background."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from patchplan.cluster import Cluster
 from patchplan.core.cells import BoolArray, FloatArray
-from patchplan.core.specs import IntArray, SpecTable
+from patchplan.core.specs import SpecTable
 from patchplan.errors import ConfigError, ImageError
 from patchplan.images import ImageSource
 from patchplan.plans.settings.filters import (
     AnyFilterConfig,
-    MaskFilterConfig,
     MaxFilterConfig,
     MeanStdFilterConfig,
 )
-from patchplan.sampling.filters.blocks import Block, blocks, read_numbers
-from patchplan.sampling.filters.masks import SUM_BYTES, in_masks, is_as_large, mask_shares, read_mask, share_not_0
-from patchplan.sampling.filters.measures import bright_limit, entropy, mean_and_std
+from patchplan.sampling.filters.blocks import Block
+from patchplan.sampling.filters.measuring import Measurer
+from patchplan.sampling.filters.on_cluster import measured
 from patchplan.sampling.threads import in_order
 
-BATCH = 1 << 19
-"""Pixels of patches that are measured at once, so that they stay in the cache."""
-
 Progress = Callable[[int, int], None]
-Measure = Callable[[NDArray[Any]], FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +42,7 @@ def filter_values(
     *,
     masks: Sequence[ImageSource] | None = None,
     workers: int = 1,
+    cluster: Cluster | None = None,
     progress: Progress | None = None,
 ) -> FilterValues:
     """Measure all patches; each chunk of an image is read about once, whatever the order of the specs.
@@ -67,6 +61,8 @@ def filter_values(
         For the filter mask, as `open_companions` gives them.
     workers : int
         Threads.
+    cluster : Cluster, optional
+        Whose workers measure instead.
     progress : callable, optional
         Called with the patches done and all patches.
 
@@ -75,38 +71,25 @@ def filter_values(
     ImageError
         If an image lacks the channel, has complex pixels, or cannot be read.
     """
-    read = list(sources if masks is None else masks)
-    used = np.unique(specs.data_idx).tolist()
-    for data_idx in used:
-        _check_source(read[data_idx], config)
-    values = np.empty((len(specs), 2 if config.name == "mean_std" else 1))
-
-    if isinstance(config, MaskFilterConfig):
-        assert masks is not None, "the filter mask needs masks"  # noqa: S101 - the caller opens them
-        todo = blocks(read, in_masks(sources, read, specs), pixel_bytes=SUM_BYTES)
-
-        def work(block: Block) -> int:
-            if is_as_large(mask := read[block.data_idx], sources[block.data_idx]):
-                _measure_block(values, read_mask(mask, block, config.ref_channel), specs, block, share_not_0)
-            else:
-                values[block.rows, 0] = mask_shares(sources, read, specs, block, config.ref_channel)
-            return len(block.rows)
-
-    else:
-        todo = blocks(read, specs)
-        measure = _measure_of(config)
-
-        def work(block: Block) -> int:
-            pixels = read_numbers(read[block.data_idx], block, config.ref_channel)
-            _measure_block(values, pixels, specs, block, measure)
-            return len(block.rows)
-
-    done = 0
-    for n in in_order(work, todo, workers):
-        done += n
+    measurer = Measurer(sources, masks, config)
+    for data_idx in np.unique(specs.data_idx).tolist():
+        _check_source(measurer.read[data_idx], config)
+    values, done = np.empty((len(specs), measurer.columns)), 0
+    for block, found in _measured(measurer, specs, workers) if cluster is None else measured(cluster, measurer, specs):
+        values[block.rows] = found
+        done += len(block.rows)
         if progress is not None:
             progress(done, len(specs))
     return FilterValues(values, ~keeps(values, config))
+
+
+def _measured(measurer: Measurer, specs: SpecTable, workers: int) -> Iterator[tuple[Block, FloatArray]]:
+    """Yield blocks and the values of their patches, by threads."""
+
+    def one(block: Block) -> tuple[Block, FloatArray]:
+        return block, measurer.measure(specs, block)
+
+    return in_order(one, measurer.blocks(specs), workers)
 
 
 def _check_source(source: ImageSource, config: AnyFilterConfig) -> None:
@@ -116,36 +99,6 @@ def _check_source(source: ImageSource, config: AnyFilterConfig) -> None:
         raise ImageError(f"{source.uri}: {found}; allowed are 0 to {n_channels - 1}, the image's channels")
     if source.dtype.kind == "c":
         raise ImageError(f"{source.uri}: filter: pixels are {source.dtype}; allowed: bool, integers and real numbers")
-
-
-def _measure_of(config: AnyFilterConfig) -> Measure:
-    if isinstance(config, MaxFilterConfig):
-        coverage = config.coverage
-        return lambda patches: bright_limit(patches, coverage)
-    return mean_and_std if isinstance(config, MeanStdFilterConfig) else entropy
-
-
-def _measure_block(values: FloatArray, pixels: NDArray[Any], specs: SpecTable, block: Block, measure: Measure) -> None:
-    """Measure the patches of a block, those of one size together."""
-    within, sizes = specs.coords[block.rows] - block.start, specs.patch_size[block.rows]
-    for members in _by_size(sizes):
-        size = sizes[members[0]].tolist()
-        windows = np.lib.stride_tricks.sliding_window_view(pixels, size)
-        step = max(1, BATCH // prod(size))
-        for first in range(0, len(members), step):
-            some = members[first : first + step]
-            # a single patch may be large: it is not copied
-            patches = windows[tuple(within[some].T)] if len(block.rows) > 1 else pixels[np.newaxis]
-            values[block.rows[some]] = measure(patches)
-
-
-def _by_size(sizes: IntArray) -> list[IntArray]:
-    """Return the rows of each size."""
-    if (sizes == sizes[0]).all():
-        return [np.arange(len(sizes))]
-    _, size_of = np.unique(sizes, axis=0, return_inverse=True)
-    order = np.argsort(size_of, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(size_of[order])) + 1)
 
 
 def keeps(values: FloatArray, config: AnyFilterConfig) -> BoolArray:

@@ -59,8 +59,8 @@ class StackWriter:
         if start % self._shard or (stop % self._shard and stop != self._n):
             # two threads that write parts of one shard would each undo what the other did
             raise AssertionError(f"rows {start} to {stop} are no whole shards of {self._shard} rows")
-        # of a shard that reaches over the last row what is there would be read, whole or not
-        remove_files(self.files(start, index))
+        if stop % self._shard:  # of a shard that reaches over the last row what is there would be read, whole or not
+            remove_files(self.files(start, index))
         rows = slice(start, stop)
         self._tiles.write((rows, *(slice(0, n) for n in tiles.shape[1:])), tiles)
         self._index.write((rows,), np.ascontiguousarray(index))
