@@ -105,8 +105,9 @@ def recorded(
     complete = bool((records["kind"] == Kind.COMPLETE).any())
     published = complete and part is None and growth.has_name()
     if not published:
-        # what is written now is not complete yet, whatever an earlier run came to
-        records = usable(records[records["kind"] != Kind.COMPLETE])
+        if part is None:  # what is written now is not complete yet, whatever an earlier run came to
+            records = records[records["kind"] != Kind.COMPLETE]
+        records = usable(records)
         if part is None:
             growth.check_free()
     journal = begin_journal(path, identity.number, growth.flush, records)

@@ -109,6 +109,15 @@ def test_what_does_not_belong_together_is_refused(made, tmp_path):
     assert stitch(made, output, "zarr", share="1/2", resume=True).shares_left == (2,)
 
 
+def test_a_share_that_is_written_stays_so_when_it_is_asked_for_again(made, tmp_path):
+    output = tmp_path / "shared"
+    stitch(made, output, "zarr", share="1/2")
+    with pytest.raises(OutputError, match=r"share 1/2 was begun before; use --resume"):
+        stitch(made, output, "zarr", share="1/2")
+    assert stitch(made, output, "zarr", share="2/2").shares_left == ()
+    patchplan.finish(made / "plan.parquet", output)
+
+
 @pytest.mark.parametrize("share", ["0/3", "4/3", "1", "a/b", "1/0", "-1/3", "1/2/3", ""])
 def test_shares_that_are_none(made, tmp_path, share):
     with pytest.raises(ConfigError, match=r"--share: found .*; allowed: K/N"):
