@@ -132,6 +132,7 @@ ELSEWHERE = {
     "--output": "each case here",
     "--json": "each case here",
     "--workers": "tests.sampling.test_plans.test_the_same_bytes_by_one_or_four_workers",
+    "--scheduler": "tests.cluster.test_filter.test_from_the_command_line",
     "--filter-map": "test_plan_sections.test_a_filter_map_is_written_also_in_a_dry_run",
     "--dry-run": "test_a_dry_run_shows_everything_and_writes_nothing",
     "--overwrite": "test_overwrite_replaces_and_root_relates",

@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 import tifffile
+from typer.testing import CliRunner
 
 import patchplan
+from patchplan.cli.app import app
 from patchplan.errors import ConfigError, ImageError
 
 FILTERS = {
@@ -47,6 +49,18 @@ def test_the_plan_is_that_of_threads(folder, client, tmp_path, name, strategy):
     assert plans[0].read_bytes() == plans[1].read_bytes()
     told = [json.loads(plan.with_name(f"{plan.name}.json").read_text()) for plan in plans]
     assert told[0] == told[1]
+
+
+def test_from_the_command_line(folder, client, tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("patching: {name: tiled, patch_size: 32}\nfilter: {name: max, threshold: 180}\n")
+    plans = []
+    for number, options in enumerate([(), ("--scheduler", client.scheduler.address)]):
+        plans.append(tmp_path / f"{number}.csv")
+        given = (folder / "images", "-c", config, "--z-as-samples", "--root", folder, "-o", plans[-1], *options)
+        done = CliRunner().invoke(app, ["plan", *map(str, given)])
+        assert done.exit_code == 0, done.output
+    assert plans[0].read_bytes() == plans[1].read_bytes()
 
 
 def test_an_image_that_breaks_is_named(folder, client, tmp_path):

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from patchplan.core.specs import SpecTable
@@ -49,6 +49,7 @@ def check(shapes, specs, max_cells, max_held, *, kept=False):
 
 
 @every_strategy
+@settings(max_examples=25)
 @given(data=st.data())
 def test_visits_and_uncovered_boxes_equal_the_obvious_way(name, data):
     """In bands and windows so small that every edge is crossed."""
@@ -59,6 +60,7 @@ def test_visits_and_uncovered_boxes_equal_the_obvious_way(name, data):
     assert [image.n_patches for image in images] == counts
 
 
+@settings(max_examples=25)
 @given(data=st.data())
 def test_kept_parts_equal_the_obvious_way_for_any_table(data):
     """Tiles drawn at will, their kept parts too: gaps and doubles are where the canvas has them."""

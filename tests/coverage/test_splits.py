@@ -35,7 +35,7 @@ def masks(shapes, specs, labels, context):
 
 
 @pytest.mark.parametrize("name", ["fixed_random", "tiled", "whole"])
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_shared_pixels_equal_masks_painted_per_split(name, data):
     """Per fold, for any two splits, in blocks and windows so small that every edge is crossed."""
