@@ -53,8 +53,8 @@ def test_the_first_five_minutes(tmp_path):
             check=False,
         )
         said = f"{done.stdout}{done.stderr}"
-        if "pip install" in command and done.returncode and re.search(r"No matching distribution|onnection", said):
-            pytest.skip("packages cannot be installed here")
+        if "pip install" in command and done.returncode and "onnection" in said:
+            pytest.skip("there is no network to install packages from")
         assert (done.returncode != 0) == fails, f"$ {command}\n{said}"
         assert "Traceback" not in said
         check(said, [line.removeprefix("!") for line in answer])

@@ -86,7 +86,7 @@ def test_the_wheel_holds_every_file_of_the_page(installed):
 
 def test_the_archive_holds_the_tests_and_what_they_read(archive):
     names = {path.name for path in archive.iterdir()}
-    read = {"README.md", "CHANGELOG.md", "CITATION.cff", "LICENSE", "pyproject.toml", ".ci"}
+    read = {"README.md", "CHANGELOG.md", "CITATION.cff", "LICENSE", "how_it_works.png", "pyproject.toml", ".ci"}
     assert {*IN_ARCHIVE, *read} <= names
     assert not any(archive.rglob("*.pyc"))
 
