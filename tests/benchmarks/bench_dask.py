@@ -1,6 +1,6 @@
 """Blocks on the workers of Dask. Run: python -m tests.benchmarks.bench_dask, with the names of some.
 
-workers  2 worker processes against 1: blocks per second where decoding dominates
+workers  2 worker processes against 1: blocks per second where decoding dominates, in runs of some seconds
 waves    the same blocks against a bare client.map in waves of as many
 tiny     10^5 blocks of 16 x 16: memory of the scheduler, a process of its own, on the way
 tasks    the same, a task for each block: distributed remembers the names of the last 10^5 tasks, 0.5 KB each
@@ -81,9 +81,9 @@ def seconds_of(plan: patchplan.Plan, tiles: Path, folder: Path, client: Client, 
 
 def bench_workers(folder: Path) -> None:
     """Each worker has its own process; both numbers are of one machine, in turn."""
-    plan = square_plan(folder, SIDE, tiled(TILE, 64))
+    plan = square_plan(folder, 2 * SIDE, tiled(TILE, 64))
     tiles = stack_of(folder, plan.n_patches)
-    n_blocks = (SIDE // 512) ** 2
+    n_blocks = (2 * SIDE // 512) ** 2
     with workers(1) as one, workers(2) as two:
         times = []
         for client in (one, two):
