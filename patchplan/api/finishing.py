@@ -1,5 +1,8 @@
 """`finish`: complete and publish what the shares of a job array have written."""
 
+from typing import Any
+
+from patchplan.api.clusters import connected
 from patchplan.api.common import PathLike, Progress
 from patchplan.api.preparing import check_places, overlapping, prepare
 from patchplan.errors import OutputError, PlanError
@@ -10,9 +13,10 @@ from patchplan.publish import left_by_others, partial_of
 from patchplan.publish.names import RUN
 from patchplan.stitching.assemble import Assembly
 from patchplan.stitching.audit import Auditor
-from patchplan.stitching.held import HeldTiles
+from patchplan.stitching.held import all_taken
 from patchplan.stitching.identity import AGAIN, AUDIT, PLAN, SHARES, TILES, audit_of
 from patchplan.stitching.job import StitchJob
+from patchplan.stitching.on_cluster import Elsewhere
 from patchplan.stitching.result import StitchResult
 from patchplan.stitching.sharing import finish as finish_job
 
@@ -25,6 +29,7 @@ def finish(
     memory: str | int = "2GB",
     workers: int | None = None,
     overwrite: bool = False,
+    scheduler: Any = None,
     checksums: bool = False,
     progress: Progress | None = None,
 ) -> StitchResult:
@@ -38,6 +43,8 @@ def finish(
         The plan of the shares.
     output : path
         Their output.
+    scheduler : str or distributed.Client, optional
+        As for `stitch`: its workers make the blocks of the pyramid, and need to see the plan and the output.
     root, memory, workers, overwrite, checksums, progress
         As for `stitch`.
 
@@ -64,9 +71,7 @@ def finish(
         raise PlanError(f"{opened.path}: is not the plan that the shares of {path} were begun with; give that one")
     prepared = prepare(plan, output, epoch=facts["--epoch"], root=root, memory=memory, workers=workers, **more[AGAIN])
     check_places(prepared, [location(tiles["path"]) for tiles in more[TILES]])
-    tiles = HeldTiles(prepared.rows.index, 0)
-    tiles.present[:] = True  # none is read: all blocks are written
-    auditor = Auditor(prepared.rows, tiles, prepared.options)
+    auditor = Auditor(prepared.rows, all_taken(prepared.rows.index), prepared.options)
     assembly = Assembly(auditor, audit_of(more[AUDIT]), overlapping(prepared.rows))
     same = prepared.identity(
         more[TILES],
@@ -76,5 +81,6 @@ def finish(
         shares=int(shares),
     )
     job = StitchJob(assembly, prepared.target, prepared.storage, same, overwrite, True, checksums)
-    with left_by_others(path):
-        return finish_job(job, int(shares), progress)
+    seen = [opened.path, path.parent]
+    with left_by_others(path), connected(scheduler, prepared.options.workers, seen, whole=False) as cluster:
+        return finish_job(job, int(shares), progress, None if cluster is None else Elsewhere(cluster))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "Example: patchplan stitch plan.parquet tiles.zarr -o stitched.ome.zarr --checksums"
 TILES, VALUES, IMAGE, JOBS, RUN = "Tiles", "Values", "Output image", "Job arrays", "Running"
-WITH_FINISH = {"root", "memory", "workers", "overwrite", "checksums"}
+WITH_FINISH = {"root", "memory", "workers", "overwrite", "scheduler", "checksums"}
 """Options that `--finish` takes; all others were said to the shares."""
 
 
@@ -217,7 +217,7 @@ def _finish(ctx: typer.Context, plan: str, output: str, options: dict[str, Any],
     keep_heap_small()
     from patchplan import api
 
-    with progress_bars(quiet=quiet) as progress:
+    with talking(quiet=quiet), progress_bars(quiet=quiet) as progress:
         chosen = {name: options[name] for name in WITH_FINISH}
         result = api.finish(plan, output, progress=progress, **chosen)
     show_result(result, as_json=as_json, quiet=quiet)

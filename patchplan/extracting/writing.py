@@ -106,9 +106,10 @@ def write(content: Content, cutter: Cutter, target: Target, identity: Identity, 
             growth.has_checksums |= running.checksums
             if not recording.published:
                 with closing(target.writer(growth.place, content, identity.uuid, running.workers)) as writer:
-                    filling = Filling(content, cutter, Ledger(recording, writer, content.rows.index), running)
+                    ledger = Ledger(recording, writer, content.rows.index)
+                    filling = Filling(content, cutter, writer, ledger, running, resumed=growth.resumed)
                     if running.cluster is None:
-                        filling.here(writer)
+                        filling.here()
                     else:
                         with cutting(running.cluster, content, cutter, target, growth.place, identity.uuid) as session:
                             filling.on(session)
@@ -120,10 +121,17 @@ def write(content: Content, cutter: Cutter, target: Target, identity: Identity, 
 
 
 class Filling:
-    """The batches that are not written yet, and how many patches are."""
+    """The batches that are not written yet, and how many patches are; a `resumed` run may find some in part.
 
-    def __init__(self, content: Content, cutter: Cutter, ledger: Ledger, running: Running) -> None:
+    These are removed here, and never by a worker: one that is taken for lost may still write what another has written,
+    the same bytes, but must not remove it.
+    """
+
+    def __init__(
+        self, content: Content, cutter: Cutter, writer: TileWriter, ledger: Ledger, running: Running, *, resumed: bool
+    ) -> None:
         self._content, self._cutter, self._ledger, self._running = content, cutter, ledger, running
+        self._writer, self._resumed = writer, resumed
         self._done = 0
         if ledger.n_rows:
             self._tell(ledger.n_rows)
@@ -137,19 +145,24 @@ class Filling:
         content = self._content
         for batch in batches(content.rows, content.batch_rows, self._cutter.sources.kind_of):
             if not self._ledger.has(batch):
+                if self._resumed:
+                    self._clear(batch)
                 yield batch
+
+    def _clear(self, batch: Batch) -> None:
+        self._writer.clear(batch.start, batch.index)
 
     def on(self, session: Session) -> None:
         """Have all batches cut and written by a cluster, and note those that are."""
-        for batch, told in session.do(map(piece, self._todo()), at_once=self._running.workers):
+        for batch, told in session.do(map(piece, self._todo()), at_once=self._running.workers, again=self._clear):
             self._ledger.note(batch, told)
             self._tell(len(batch.index))
 
-    def here(self, writer: TileWriter) -> None:
+    def here(self) -> None:
         """Cut and write all batches, each in a thread; stop at the first that fails."""
 
         def one(batch: Batch) -> int:
-            writer.write(batch.start, batch.index, self._cutter.cut(batch.specs))
+            self._writer.write(batch.start, batch.index, self._cutter.cut(batch.specs))
             self._ledger.note(batch)
             return len(batch.index)
 

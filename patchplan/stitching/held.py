@@ -85,6 +85,13 @@ class HeldTiles:
         self._spilled.close()
 
 
+def all_taken(index: range | IntArray) -> HeldTiles:
+    """Return tiles of which none is needed any more, by their indices."""
+    tiles = HeldTiles(index, 0)
+    tiles.present[:] = True
+    return tiles
+
+
 class Spill:
     """Arrays in a file, by number; the places of those dropped are given to others of their size."""
 

@@ -3,7 +3,7 @@
 A record of the journal tells of one box that was written: all of its blocks count, or none.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from patchplan.core.specs import IntArray
 from patchplan.journal import RECORD, AnyJournal, Kind, Records, mark, pieces, stamp
+
+AT_ONCE = 1 << 16
+"""Records that are looked at together."""
 
 Stamp = Callable[[int, Sequence[int], Sequence[int]], int]
 """What is to be said now of the files of a box: sample, start and stop in (Z)YX."""
@@ -42,7 +45,7 @@ class ImageLedger:
 
     def __init__(self, data_idx: int, journal: AnyJournal | None, records: Records, *, resumed: bool) -> None:
         self._data_idx, self._journal, self.resumed = data_idx, journal, resumed
-        self._pieces = records[records["kind"] == Kind.PIECE]
+        self._records = records
         self._images = records[records["kind"] == Kind.IMAGE]
         self._lock = Lock()
         self.filled = 0
@@ -54,20 +57,30 @@ class ImageLedger:
         self._spatial, self._block, self._stamp = tuple(spatial), tuple(block), stamp_of
         grid = tuple(-(-n // size) for n, size in zip(spatial, block, strict=True))
         self.done = np.zeros((n_samples, *grid), np.bool_)
-        self.filled, ndim = 0, len(grid)
-        records = self._pieces[self._pieces["level"] == 0]
-        fits = (records["sample"] < n_samples) & (
-            records["start"].astype(np.int64)[:, -ndim:] + records["count"][:, -ndim:] <= grid
-        ).all(axis=1)
-        columns = (records[name][fits] for name in ("sample", "start", "count", "filled", "stamp"))
-        for sample_idx, first, count, filled, noted in zip(*(column.tolist() for column in columns), strict=True):
-            last = [a + n for a, n in zip(first[-ndim:], count[-ndim:], strict=True)]
-            start = [a * size for a, size in zip(first[-ndim:], block, strict=True)]
+        self.filled = 0
+        for sample_idx, first, last, filled, noted in self._boxes(n_samples, grid):
+            start = [a * size for a, size in zip(first, block, strict=True)]
             stop = [min(b * size, n) for b, size, n in zip(last, block, spatial, strict=True)]
-            part = self.done[(sample_idx, *map(slice, first[-ndim:], last))]
+            part = self.done[sample_idx][tuple(map(slice, first, last))]
             if not part.any() and stamp_of(sample_idx, start, stop) == noted:
                 part[...] = True
                 self.filled += filled
+
+    def _boxes(self, n_samples: int, grid: tuple[int, ...]) -> Iterator[tuple[int, list[int], list[int], int, int]]:
+        """Yield the boxes that are noted: sample, first and last block, pixels that no tile covers, stamp."""
+        ndim = len(grid)
+        for records in self._written(0):
+            first = records["start"][:, -ndim:].astype(np.int64)
+            last = first + records["count"][:, -ndim:]
+            fits = (records["sample"] < n_samples) & (last <= grid).all(axis=1)
+            columns = (records["sample"], first, last, records["filled"], records["stamp"])
+            yield from zip(*(column[fits].tolist() for column in columns), strict=True)
+
+    def _written(self, level: int) -> Iterator[Records]:
+        """Yield the records of the pieces of a level, some at a time: there may be millions."""
+        for start in range(0, len(self._records), AT_ONCE):
+            records = self._records[start : start + AT_ONCE]
+            yield records[(records["kind"] == Kind.PIECE) & (records["level"] == level)]
 
     @property
     def todo(self) -> NDArray[np.bool_]:
@@ -94,10 +107,14 @@ class ImageLedger:
             told = self._stamp(sample_idx, start, stop) if told is None else told
             self._journal.append(pieces(self._data_idx, 0, sample_idx, first, count, filled, told))
 
-    def units(self, level: int) -> dict[int, int]:
-        """Return the numbers of the pieces of a further level that were written, and their stamps."""
-        found = self._pieces[self._pieces["level"] == level]
-        return dict(zip(found["sample"].tolist(), found["stamp"].tolist(), strict=True))
+    def units(self, level: int, n: int) -> tuple[NDArray[np.bool_], NDArray[np.uint64]]:
+        """Return which of the n pieces of a further level were written, and their stamps."""
+        written, stamps = np.zeros(n, np.bool_), np.zeros(n, np.uint64)
+        for records in self._written(level):
+            found = records[records["sample"] < n]
+            written[found["sample"]] = True
+            stamps[found["sample"]] = found["stamp"]
+        return written, stamps
 
     def note_unit(self, level: int, number: int, told: int) -> None:
         """Note that a piece of a further level is written; `told` is the stamp of its files and of those it is of."""
@@ -127,9 +144,11 @@ class Ledger:
     ) -> None:
         self._journal, self._resumed = journal, resumed
         records = np.zeros(0, RECORD) if records is None else records
-        order: IntArray = np.argsort(records["image"], kind="stable")
-        self._records = records[order]
-        self._images = np.ascontiguousarray(self._records["image"])
+        images = np.ascontiguousarray(records["image"])
+        if np.any(images[1:] < images[:-1]):
+            order: IntArray = np.argsort(images, kind="stable")
+            records, images = records[order], images[order]
+        self._records, self._images = records, images
 
     def image(self, data_idx: int) -> ImageLedger:
         """Return the blocks of one output."""

@@ -1,6 +1,6 @@
 """Blocks that the workers of a cluster compute: what they are told, and what is noted of what they did."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,6 +9,7 @@ import numpy as np
 
 from patchplan.cluster import Cluster, Piece, Session, told_path
 from patchplan.objects import Location
+from patchplan.stitching.canvases.protocol import Canvas, MakeBlocks
 from patchplan.stitching.engine import Progress, tasks
 from patchplan.stitching.identity import again, told_audit
 from patchplan.stitching.job import Output, StitchJob
@@ -24,12 +25,12 @@ LEAST_WORKERS = 16
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A cluster that computes the blocks, and what its workers are told to open the tiles."""
+    """A cluster that computes the blocks, and what its workers are told to open the tiles: none to make pyramids."""
 
     cluster: Cluster
-    tiles: Sequence[Location]
-    absent_chunks: str
-    later_wins: bool
+    tiles: Sequence[Location] = ()
+    absent_chunks: str = "missing"
+    later_wins: bool = False
 
 
 @contextmanager
@@ -100,6 +101,20 @@ def compute(
         works[task.work].ledger.note(task.sample_idx, task.start, task.stop, filled, told)
         if progress is not None:
             progress("pixels", task.pixels, total)
+
+
+def pyramid_on(session: Session, data_idx: int, canvas: Canvas, memory: int) -> MakeBlocks:
+    """Return what has blocks of an image's pyramid made by a cluster."""
+    at_once = max(1, min(session.threads, usable(memory) // max(1, canvas.finish_bytes())))
+
+    def make(level: int, blocks: Iterable[int], again: Callable[[int], None]) -> Iterator[tuple[int, int]]:
+        def piece(block: int) -> Piece[int]:
+            message = {"image": data_idx, "level": level, "block": block}
+            return Piece(block, message, f"image {data_idx}, level {level}, block {block} of the pyramid")
+
+        return session.do(map(piece, blocks), at_once=at_once, again=again)
+
+    return make
 
 
 def _name(data_idx: int, task: Task) -> str:

@@ -12,19 +12,23 @@ from patchplan.core.specs import IntArray
 from patchplan.errors import ClusterError
 from patchplan.journal.identity import Identity
 from patchplan.objects import location
-from patchplan.plans.plan import open_plan
+from patchplan.plans.epoch import EpochRows
+from patchplan.plans.plan import Plan, open_plan
 from patchplan.stitching.assemble import Assembly
 from patchplan.stitching.audit import Auditor
 from patchplan.stitching.canvases import Canvas, CanvasOptions
+from patchplan.stitching.canvases.stored_canvas import StoredCanvas
 from patchplan.stitching.engine import Buffer, compute_box
+from patchplan.stitching.held import all_taken
 from patchplan.stitching.identity import audit_of
 from patchplan.stitching.job import Output, StitchJob
-from patchplan.stitching.options import parse_options
+from patchplan.stitching.options import StitchOptions, parse_options
 from patchplan.stitching.places import AXIS_COLUMNS, TilePlaces
 from patchplan.stitching.render import Renderer
 from patchplan.stitching.target import Target
 from patchplan.stitching.work import Task
 from patchplan.tiles.opening import open_tiles
+from patchplan.tiles.protocol import Tiles
 
 MAX_IMAGES = 16
 """Outputs that a worker has open at a time."""
@@ -43,21 +47,7 @@ class BoxBench:
         plan.digest = brief["digest"]
         rows = plan.epoch(brief["epoch"])
         options = parse_options(plan.header.ndim, tiles=plan.header.tiles, workers=threads, **brief["options"])
-        self._tiles = open_tiles(
-            [location(path) for path in brief["tiles"]],
-            rows.index,
-            ndim=plan.header.ndim,
-            digest=plan.digest,
-            epoch=brief["epoch"],
-            absent_chunks=brief["absent_chunks"],
-            later_wins=brief["later_wins"],
-            threads=options.workers,
-            cache_bytes=options.memory // 16,
-        )
-        found = int(np.count_nonzero(self._tiles.present))
-        if found != brief["present"]:
-            where = ", ".join(self._tiles.uris)
-            raise ClusterError(f"{where}: a worker sees {found:,} tiles there, and there are {brief['present']:,}")
+        self._tiles = _open_tiles(brief, plan, rows, options)
         blends = brief["blends"]
         assembly = Assembly(
             Auditor(rows, self._tiles, options), audit_of(brief["audit"]), lambda data_idx: blends[data_idx] != "paste"
@@ -69,9 +59,15 @@ class BoxBench:
         self._images: dict[int, tuple[Output, Canvas]] = {}
         self._lock, self._mine = Lock(), local()
 
-    def do(self, message: dict[str, Any], numbers: NDArray[np.int64] | None) -> list[int]:
-        """Compute and write a box; return how many pixels no tile covers, and what its files are like then."""
+    def do(self, message: dict[str, Any], numbers: NDArray[np.int64] | None) -> int | list[int]:
+        """Write a box; return how many pixels no tile covers, and what its files are like then.
+
+        Of a block of the pyramid only the latter is returned.
+        """
         output, canvas = self._image(message["image"])
+        if "level" in message:
+            assert isinstance(canvas, StoredCanvas)  # noqa: S101 - others have no further levels
+            return canvas.pyramid.make(message["level"], message["block"])
         task = Task(0, message["sample"], tuple(message["start"]), tuple(message["stop"]))
         places = None if numbers is None else SentPlaces(numbers, len(task.start))
         renderer = self._renderer(output, canvas, places)
@@ -100,6 +96,28 @@ class BoxBench:
         """Let go of the tiles and the outputs."""
         self._images.clear()
         self._tiles.close()
+
+
+def _open_tiles(brief: dict[str, Any], plan: Plan, rows: EpochRows, options: StitchOptions) -> Tiles:
+    """Open the tiles, as many as the client found; none where all boxes are written."""
+    if not brief["tiles"]:
+        return all_taken(rows.index)
+    tiles = open_tiles(
+        [location(path) for path in brief["tiles"]],
+        rows.index,
+        ndim=plan.header.ndim,
+        digest=plan.digest,
+        epoch=brief["epoch"],
+        absent_chunks=brief["absent_chunks"],
+        later_wins=brief["later_wins"],
+        threads=options.workers,
+        cache_bytes=options.memory // 16,
+    )
+    found = int(np.count_nonzero(tiles.present))
+    if found != brief["present"]:
+        where = ", ".join(tiles.uris)
+        raise ClusterError(f"{where}: a worker sees {found:,} tiles there, and there are {brief['present']:,}")
+    return tiles
 
 
 class SentPlaces:

@@ -24,7 +24,7 @@ from patchplan.stitching.engine import Counted, Progress, Run
 from patchplan.stitching.identity import TILES, check_tiles
 from patchplan.stitching.job import Output, StitchJob
 from patchplan.stitching.ledger import ImageLedger, Ledger
-from patchplan.stitching.on_cluster import Elsewhere, compute, computing
+from patchplan.stitching.on_cluster import Elsewhere, compute, computing, pyramid_on
 from patchplan.stitching.result import StitchResult
 from patchplan.stitching.shares import Share
 from patchplan.tiles.identity import newer
@@ -130,12 +130,14 @@ def fill(
     done = Counted(progress, job.n_pixels)
     filled: list[int] = []
     arrays: list[NDArray[Any]] = []
+    memory = job.assembly.options.memory
     with computing(job, elsewhere, outputs, place) as session:
         for batch in batched(job, ((one, ledger.image(one.data_idx)) for one in outputs)):
             opened = open_outputs(job, batch, place, done)
             write(job, opened, place, done, session=session)
-            for _, canvas, mine in opened:
-                canvas.finish(mine, progress)
+            for one, canvas, mine in opened:
+                make = None if session is None else pyramid_on(session, one.data_idx, canvas, memory)
+                canvas.finish(mine, progress, make)
                 arrays += [array for array in [job.array_of(canvas)] if array is not None]
             filled += [mine.filled for _, mine in batch]
     return job.done(list(zip(outputs, filled, strict=True)), arrays)

@@ -16,6 +16,7 @@ from patchplan.stitching.findings import some
 from patchplan.stitching.identity import TILES
 from patchplan.stitching.job import Output, StitchJob
 from patchplan.stitching.ledger import Ledger
+from patchplan.stitching.on_cluster import Elsewhere
 from patchplan.stitching.result import StitchResult
 from patchplan.stitching.running import Pair, batched, fill, is_there, open_outputs, recorded_run, seal, write
 from patchplan.stitching.shares import BlockSizes, Share, owners
@@ -59,8 +60,10 @@ def run_share(job: StitchJob, share: Share, progress: Progress | None = None) ->
         return job.share_done(share, shares_left(job, growth, share.parts)).noted(recording.notes)
 
 
-def finish(job: StitchJob, parts: int, progress: Progress | None = None) -> StitchResult:
-    """Complete outputs of which all shares are written, and publish them.
+def finish(
+    job: StitchJob, parts: int, progress: Progress | None = None, elsewhere: Elsewhere | None = None
+) -> StitchResult:
+    """Complete outputs of which all shares are written, and publish them; pyramids are made here, or `elsewhere`.
 
     Raises
     ------
@@ -79,10 +82,12 @@ def finish(job: StitchJob, parts: int, progress: Progress | None = None) -> Stit
             left = shares_left(job, growth, parts)
             if left:
                 raise AuditError(_lacking(growth, left, parts))
-            found = [_share_records(job, growth, number) for number in range(1, parts + 1)]
-            ledger = Ledger(recording.journal, np.concatenate([*found, recording.records]), resumed=True)
+            records = np.concatenate(
+                [*(_share_records(job, growth, k) for k in range(1, parts + 1)), recording.records]
+            )
+            ledger = Ledger(recording.journal, records, resumed=True)
             _check_blocks(job, outputs, growth, ledger, parts)
-            result = fill(job, outputs, growth.place, ledger, progress)
+            result = fill(job, outputs, growth.place, ledger, progress, elsewhere)
             seal(job, growth, recording, progress)
         return result.noted(recording.notes)
 

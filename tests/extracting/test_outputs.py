@@ -17,7 +17,9 @@ from patchplan.extracting.words import PadModeName
 from patchplan.images.padding import PadMode
 from patchplan.tiles.opening import open_tiles
 from patchplan.tiles.protocol import TileForm
+from patchplan.tiles.writing.folder import FolderWriter
 from patchplan.tiles.writing.stack import StackWriter
+from patchplan.tiles.writing.writer import TileWriter
 from tests.extracting.making import ENDS, assert_same, extract_as, load, make_npy, make_zarr, one_by_one
 
 TILED = {"name": "tiled", "patch_size": 16, "overlaps": 4}
@@ -201,7 +203,34 @@ def test_a_table_that_is_read_in_pieces_fills_whole_shards(tmp_path, monkeypatch
 @pytest.mark.parametrize(("start", "n"), [(1, 4), (0, 3), (4, 5), (8, 1)])
 def test_rows_that_are_no_whole_shards_are_never_written(tmp_path, start, n):
     form = TileForm((1, 2, 2), np.dtype("u1"))
-    writer = StackWriter(tmp_path / "s.zarr", 10, form, rows=4, digest="d", epoch=0, uuid="u")
+    writer = stack_writer(tmp_path / "s.zarr", form)
     with pytest.raises(AssertionError, match=rf"rows {start} to {start + n} are no whole shards of 4 rows"):
         writer.write(start, np.arange(start, start + n), np.zeros((n, 1, 2, 2), "u1"))
     writer.close()
+
+
+@pytest.mark.parametrize("kind", ["stack", "npy", "tif"])
+def test_rows_that_are_written_by_two_never_go_away_meanwhile(tmp_path, monkeypatch, kind):
+    """A worker that was taken for lost may write what another has written, and die at any instant."""
+    form, tiles = TileForm((1, 2, 2), np.dtype("u1")), np.arange(40, dtype="u1").reshape(10, 1, 2, 2)
+    writer: TileWriter = FolderWriter(tmp_path, 9, kind) if kind != "stack" else stack_writer(tmp_path, form)
+    for start in (0, 4, 8):
+        writer.write(start, np.arange(10)[start : start + 4], tiles[start : start + 4])
+    written = files_of(tmp_path)
+
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("a file is removed")
+
+    for name in ("os.unlink", "os.remove", "pathlib.Path.unlink", "os.ftruncate"):
+        monkeypatch.setattr(name, never)
+    inodes = {path: path.stat().st_ino for path in tmp_path.iterdir() if path.is_file()}
+    for start in (8, 0, 4):
+        writer.write(start, np.arange(10)[start : start + 4], tiles[start : start + 4])
+    assert files_of(tmp_path) == written
+    assert {path: path.stat().st_ino for path in inodes} == inodes
+    writer.close()
+
+
+def stack_writer(folder: Path, form: TileForm) -> StackWriter:
+    """Begin a stack of 10 rows, 4 in a shard."""
+    return StackWriter(folder, 10, form, rows=4, digest="d", epoch=0, uuid="u")

@@ -62,6 +62,15 @@ def test_a_stitch_whose_workers_die_has_the_same_bytes(tmp_path, made, client):
     same_bytes(tmp_path / "there.zarr", tmp_path / "here.zarr")
 
 
+@pytest.mark.skipif(not ALL, reason="half a minute: PATCHPLAN_FAULTS=all")
+def test_a_pyramid_whose_workers_die_has_the_same_bytes(tmp_path, made, client):
+    killing = Killing(client, "blocks of the pyramid", 5)
+    patchplan.stitch(made[0], made[1], tmp_path / "here.zarr", **STITCH)
+    patchplan.stitch(made[0], made[1], tmp_path / "there.zarr", **STITCH, scheduler=client, progress=killing)
+    assert killing.deaths == 5
+    same_bytes(tmp_path / "there.zarr", tmp_path / "here.zarr")
+
+
 def size_of(path):
     """Return the bytes of a file, 0 of one that is not there."""
     return path.stat().st_size if path.exists() else 0

@@ -144,7 +144,7 @@ def test_a_pyramid_of_a_block_that_was_broken_is_made_again(made, tmp_path, monk
             raise Stop("here")
 
     with monkeypatch.context() as patched:
-        patched.setattr("patchplan.stitching.canvases.stored.StoredLevels.build", stop)
+        patched.setattr("patchplan.stitching.canvases.pyramid.Pyramid.build", stop)
         stopped(stitch, made, output, resume=True, progress=stop_in_pyramid)
     assert block.exists()
     stitch(made, output, resume=True)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patchplan.stitching.canvases.grid import default_chunks
-from patchplan.stitching.canvases.protocol import Progress
+from patchplan.stitching.canvases.protocol import MakeBlocks, Progress
 from patchplan.stitching.frame import Frame
 from patchplan.stitching.ledger import ImageLedger
 
@@ -52,6 +52,8 @@ class MemoryCanvas:
         """Return 0: nothing is left to do."""
         return 0
 
-    def finish(self, ledger: ImageLedger, progress: Progress | None = None) -> None:
+    def finish(
+        self, ledger: ImageLedger, progress: Progress | None = None, elsewhere: MakeBlocks | None = None
+    ) -> None:
         """Note that the array is complete."""
         ledger.note_finished([])

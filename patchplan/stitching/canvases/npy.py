@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from patchplan.errors import OutputError
 from patchplan.objects import Location
 from patchplan.stitching.canvases.grid import default_chunks
-from patchplan.stitching.canvases.protocol import Progress
+from patchplan.stitching.canvases.protocol import MakeBlocks, Progress
 from patchplan.stitching.frame import Frame
 from patchplan.stitching.ledger import ImageLedger
 
@@ -64,7 +64,9 @@ class NpyCanvas:
         """Return 0: all pixels are in the map."""
         return 0
 
-    def finish(self, ledger: ImageLedger, progress: Progress | None = None) -> None:
+    def finish(
+        self, ledger: ImageLedger, progress: Progress | None = None, elsewhere: MakeBlocks | None = None
+    ) -> None:
         """Hand all pages to the system, and let go of the map, which holds a file open."""
         self._map.flush()
         del self._map

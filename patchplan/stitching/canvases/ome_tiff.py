@@ -15,8 +15,9 @@ from typing import Any
 from patchplan.stitching.canvases.compression import v2_codec
 from patchplan.stitching.canvases.levels import make_levels
 from patchplan.stitching.canvases.options import CanvasOptions, has_mean
-from patchplan.stitching.canvases.protocol import Progress
-from patchplan.stitching.canvases.stored import Storage, StoredCanvas, StoredLevels
+from patchplan.stitching.canvases.protocol import MakeBlocks, Progress
+from patchplan.stitching.canvases.stored import Storage, StoredLevels
+from patchplan.stitching.canvases.stored_canvas import StoredCanvas
 from patchplan.stitching.canvases.tiff_codecs import TILES_HELD, encoded_tiles, tile_codec
 from patchplan.stitching.canvases.units import ome_symbol
 from patchplan.stitching.frame import Frame
@@ -50,17 +51,20 @@ class OmeTiffCanvas(StoredCanvas):
         )
         scratch_of(path).mkdir(exist_ok=True)
         levels = make_levels(frame, options.levels, halve_z=False)
-        super().__init__(block, StoredLevels(scratch_of(path), frame, levels, storage))
+        stored = StoredLevels(scratch_of(path), frame, levels, storage)
+        super().__init__(block, stored, mean=has_mean(frame, options))
 
     def finish_bytes(self) -> int:
         """Return an upper bound of what pyramid and final pass take, one after the other."""
-        return max(self._stored.build_bytes(), TILES_HELD * self._threads * self._tile_bytes())
+        return max(self.pyramid.build_bytes(), TILES_HELD * self._threads * self._tile_bytes())
 
-    def finish(self, ledger: ImageLedger, progress: Progress | None = None) -> None:
+    def finish(
+        self, ledger: ImageLedger, progress: Progress | None = None, elsewhere: MakeBlocks | None = None
+    ) -> None:
         """Build the pyramid, write the file, and remove the scratch store."""
         import tifffile
 
-        self._stored.build(ledger, mean=has_mean(self.frame, self._options), progress=progress)
+        self.pyramid.build(ledger, progress, elsewhere)
         counts = [prod(self._stored.chunk_counts(number)) for number in range(len(self._stored.levels))]
         ticks = count(1)
         with tifffile.TiffWriter(self._path, bigtiff=self._is_big(sum(counts)), byteorder="<", ome=True) as file:

@@ -6,8 +6,9 @@ from patchplan.stitching.canvases.grid import chunks_and_shards
 from patchplan.stitching.canvases.levels import make_levels
 from patchplan.stitching.canvases.ome_metadata import write_root
 from patchplan.stitching.canvases.options import CanvasOptions, has_mean
-from patchplan.stitching.canvases.protocol import Progress
-from patchplan.stitching.canvases.stored import Storage, StoredCanvas, StoredLevels
+from patchplan.stitching.canvases.protocol import MakeBlocks, Progress
+from patchplan.stitching.canvases.stored import Storage, StoredLevels
+from patchplan.stitching.canvases.stored_canvas import StoredCanvas
 from patchplan.stitching.frame import Frame
 from patchplan.stitching.ledger import ImageLedger
 
@@ -22,14 +23,16 @@ class OmeZarrCanvas(StoredCanvas):
         chunks, shards = chunks_and_shards(frame, options)
         storage = Storage(version, chunks, shards, codec_of(options.compression, frame.dtype), threads)
         levels = make_levels(frame, options.levels, halve_z=True)
-        super().__init__(shards or chunks, StoredLevels(folder, frame, levels, storage))
+        super().__init__(shards or chunks, StoredLevels(folder, frame, levels, storage), mean=self._mean)
 
     def finish_bytes(self) -> int:
         """Return an upper bound of what the pyramid takes."""
-        return self._stored.build_bytes()
+        return self.pyramid.build_bytes()
 
-    def finish(self, ledger: ImageLedger, progress: Progress | None = None) -> None:
+    def finish(
+        self, ledger: ImageLedger, progress: Progress | None = None, elsewhere: MakeBlocks | None = None
+    ) -> None:
         """Build the pyramid; the group's own metadata, which makes it an image, comes last."""
-        self._stored.build(ledger, mean=self._mean, progress=progress)
+        self.pyramid.build(ledger, progress, elsewhere)
         write_root(self._stored.folder, self.frame, self._stored.levels, options=self._options, mean=self._mean)
         ledger.note_finished([])

@@ -1,6 +1,6 @@
 """What an output is to the code that fills it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -10,6 +10,10 @@ from patchplan.stitching.ledger import ImageLedger
 
 Progress = Callable[[str, int, int], None]
 """Called with what is counted, how many are done, and how many there are."""
+
+MakeBlocks = Callable[[int, Iterable[int], Callable[[int], None]], Iterator[tuple[int, int]]]
+"""Makes blocks of a level of a pyramid, in any order: told the level, its blocks, and what is to be called with a block
+before it is made once more; yields blocks and the stamps of their files."""
 
 
 class Canvas(Protocol):
@@ -54,8 +58,10 @@ class Canvas(Protocol):
     def finish_bytes(self) -> int:
         """Return how much memory `finish` takes at most."""
 
-    def finish(self, ledger: ImageLedger, progress: Progress | None = None) -> None:
+    def finish(
+        self, ledger: ImageLedger, progress: Progress | None = None, elsewhere: MakeBlocks | None = None
+    ) -> None:
         """Complete the output: its pyramid, its metadata last. Nothing is written after it, no file is left open.
 
-        What the ledger knows to be done is not done again.
+        What the ledger knows to be done is not done again. Blocks of the pyramid are made here, or `elsewhere`.
         """

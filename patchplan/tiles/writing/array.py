@@ -39,6 +39,9 @@ class ArrayWriter:
             file.seek(self._offset + start * self._row)
             file.write(np.ascontiguousarray(tiles).reshape(-1).view(np.uint8).data)
 
+    def clear(self, start: int, index: IntArray) -> None:
+        """Remove nothing: rows are written over what is there."""
+
     def files(self, start: int, index: IntArray) -> list[str]:
         """Return no file: nothing tells of a part of one whether it has changed."""
         del start, index

@@ -4,7 +4,7 @@ import io
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 from patchplan.core.axes import spatial_axes
 from patchplan.core.specs import IntArray
 from patchplan.journal.stamps import Stamp, stamp
+from patchplan.publish.documents import remove_files
+
+BINARY = getattr(os, "O_BINARY", 0)
+"""What Windows needs to be told."""
 
 
 def folder_files(name: str) -> bool:
@@ -37,13 +41,13 @@ class FolderWriter:
         self._suffix = suffix
 
     def write(self, start: int, index: IntArray, tiles: NDArray[Any]) -> None:
-        """Write a file per patch, in the place of any that is there."""
+        """Write a file per patch, over the same bytes where another process has written it, so that none is lost."""
         for path, tile in zip(self.files(start, index), tiles, strict=True):
-            try:
-                self._write(path, tile)
-            except FileExistsError:
-                os.unlink(path)  # noqa: PTH108 - a Path per file is slow
-                self._write(path, tile)
+            self._write(path, tile)
+
+    def clear(self, start: int, index: IntArray) -> None:
+        """Remove the files of these rows."""
+        remove_files(self.files(start, index))
 
     def files(self, start: int, index: IntArray) -> list[str]:
         """Return the files of these rows."""
@@ -63,7 +67,7 @@ class FolderWriter:
 
 def _write_npy(path: str, tile: NDArray[Any]) -> None:
     tile = np.ascontiguousarray(tile)
-    with open(path, "xb") as file:  # noqa: PTH123 - not by tofile, which does not say why it fails
+    with _opened(path) as file:  # not by tofile, which does not say why it fails
         npy_format.write_array_header_1_0(file, npy_format.header_data_from_array_1_0(tile))
         file.write(tile.reshape(-1).view(np.uint8).data)
 
@@ -73,5 +77,11 @@ def _write_tif(path: str, tile: NDArray[Any]) -> None:
 
     file = io.BytesIO()  # tifffile, too, writes a file without saying why it fails
     tifffile.imwrite(file, tile, photometric="minisblack", metadata={"axes": "C" + spatial_axes(tile.ndim - 1)})
-    with open(path, "xb") as new:  # noqa: PTH123 - a Path per file is slow
+    with _opened(path) as new:
         new.write(file.getbuffer())
+
+
+def _opened(path: str) -> BinaryIO:
+    """Open a file to write it from its beginning; what is in it stays until it is written over."""
+    # a Path per file is slow
+    return open(path, "wb", opener=lambda name, _: os.open(name, os.O_WRONLY | os.O_CREAT | BINARY, 0o666))

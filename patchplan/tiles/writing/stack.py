@@ -59,11 +59,13 @@ class StackWriter:
         if start % self._shard or (stop % self._shard and stop != self._n):
             # two threads that write parts of one shard would each undo what the other did
             raise AssertionError(f"rows {start} to {stop} are no whole shards of {self._shard} rows")
-        if stop % self._shard:  # of a shard that reaches over the last row what is there would be read, whole or not
-            remove_files(self.files(start, index))
         rows = slice(start, stop)
         self._tiles.write((rows, *(slice(0, n) for n in tiles.shape[1:])), tiles)
         self._index.write((rows,), np.ascontiguousarray(index))
+
+    def clear(self, start: int, index: IntArray) -> None:
+        """Remove the files of these rows: a shard that reaches over the last row would be read before it is written."""
+        remove_files(self.files(start, index))
 
     def files(self, start: int, index: IntArray) -> list[str] | list[ObjectPath]:
         """Return the shards of `tiles` and the chunks of `index` that hold these rows."""

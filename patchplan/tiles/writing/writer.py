@@ -20,7 +20,7 @@ class TileWriter(Protocol):
     """Where patches go. Threads may write different rows at the same time."""
 
     def write(self, start: int, index: IntArray, tiles: NDArray[Any]) -> None:
-        """Write patches of neighbouring rows.
+        """Write patches of neighbouring rows; what is there is nothing, or the same, written by another process.
 
         Parameters
         ----------
@@ -36,6 +36,9 @@ class TileWriter(Protocol):
         OSError
             If the system refuses.
         """
+
+    def clear(self, start: int, index: IntArray) -> None:
+        """Remove what a stopped run left of rows that are to be written: it may be broken."""
 
     def files(self, start: int, index: IntArray) -> list[str] | list[ObjectPath]:
         """Return the files that hold these rows and no others."""
