@@ -39,13 +39,15 @@ class LocalProcesses:
     def _client(self, folder: str) -> Iterator["Client"]:
         from distributed import Client, LocalCluster
 
+        from patchplan.cluster.nannies import QuietNanny
+
         with ExitStack() as started:
             try:
                 with uninterrupted():
                     cluster = LocalCluster(
                         n_workers=self._workers,
                         threads_per_worker=1,
-                        processes=True,
+                        worker_class=QuietNanny,
                         memory_limit=0,  # blocks keep to --memory by themselves
                         dashboard_address="127.0.0.1:0",
                         local_directory=folder,

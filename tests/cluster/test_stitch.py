@@ -1,5 +1,7 @@
 """Stitching and extracting on a cluster: whoever computes a block, it has the same bytes."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from typer.testing import CliRunner
 import patchplan
 from patchplan.cli.app import app
 from patchplan.errors import AuditError, ConfigError, OutputError, TilesError
+from tests.cli.running import environment
 from tests.stitching.making import grid, pixels_of, plan_of, write_image, write_stack
 
 SMALL: dict[str, Any] = {"chunks": 16, "shards": 32}
@@ -185,3 +188,29 @@ def test_commands_take_the_address_of_a_scheduler_and_say_where_its_dashboard_is
     refused = run(*words, "--scheduler", "nonsense", "--overwrite")
     assert refused.exit_code == 2
     assert "--scheduler nonsense: no scheduler answered there" in refused.stderr
+
+
+def test_workers_of_a_script_do_not_run_it_again(tmp_path, case):
+    """Nor those that take the place of dead ones."""
+    plan, tiles = case
+    script = f"""
+import multiprocessing, os, signal, patchplan
+open("runs", "a").write("x")
+deaths = []
+
+def kill(what, done, total):
+    if what == "pixels" and not deaths:
+        deaths.append(multiprocessing.active_children()[0].pid)
+        os.kill(deaths[0], signal.SIGKILL)
+
+options = dict(format="ome-zarr", chunks=16, shards=32, scheduler="local", workers=1, memory="100MB")
+patchplan.stitch({str(plan.path)!r}, {str(tiles)!r}, "there", progress=kill, **options)
+print(len(deaths), open("runs").read())
+"""
+    (tmp_path / "script.py").write_text(script)
+    command = [sys.executable, "script.py"]
+    told: dict[str, Any] = {"capture_output": True, "text": True, "check": False, "timeout": 100}
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), **told)
+    assert (done.returncode, done.stdout) == (0, "1 x\n"), done.stderr
+    patchplan.stitch(plan, tiles, tmp_path / "here", format="ome-zarr", **SMALL)
+    same_bytes(tmp_path / "there", tmp_path / "here")
