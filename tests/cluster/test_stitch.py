@@ -209,8 +209,8 @@ print(len(deaths), open("runs").read())
 """
     (tmp_path / "script.py").write_text(script)
     command = [sys.executable, "script.py"]
-    told: dict[str, Any] = {"capture_output": True, "text": True, "check": False, "timeout": 100}
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), **told)
+    told: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 100}
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), check=False, **told)
     assert (done.returncode, done.stdout) == (0, "1 x\n"), done.stderr
     patchplan.stitch(plan, tiles, tmp_path / "here", format="ome-zarr", **SMALL)
     same_bytes(tmp_path / "there", tmp_path / "here")
