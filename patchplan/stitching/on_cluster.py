@@ -50,6 +50,8 @@ def computing(
 def _brief(job: StitchJob, elsewhere: Elsewhere, outputs: Sequence[Output], place: Location) -> dict[str, Any]:
     options, rows = job.assembly.options, job.auditor.rows
     chosen = again(job.target, options, job.storage)
+    tiles = job.auditor.tiles
+    form = tiles.forms[0] if len(tiles.forms) == 1 and not tiles.bad else None
     said = ("blend", "reduce", "dtype", "scale", "margin", "fill_value", "allow_missing", "force", "labels")
     return {
         "plan": told_path(rows.plan.path),
@@ -59,7 +61,8 @@ def _brief(job: StitchJob, elsewhere: Elsewhere, outputs: Sequence[Output], plac
         "tiles": [told_path(path) for path in elsewhere.tiles],
         "absent_chunks": elsewhere.absent_chunks,
         "later_wins": elsewhere.later_wins,
-        "present": int(np.count_nonzero(job.auditor.tiles.present)),
+        "present": int(np.count_nonzero(tiles.present)),
+        "form": form and [list(form.shape), form.dtype.str],
         "audit": {**told_audit(job.assembly.audit), "missing": []},
         "blends": [output.rules.blend for output in outputs],
         "storage": asdict(job.storage),

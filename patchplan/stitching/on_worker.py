@@ -28,7 +28,7 @@ from patchplan.stitching.render import Renderer
 from patchplan.stitching.target import Target
 from patchplan.stitching.work import Task
 from patchplan.tiles.opening import open_tiles
-from patchplan.tiles.protocol import Tiles
+from patchplan.tiles.protocol import TileForm, Tiles
 
 MAX_IMAGES = 16
 """Outputs that a worker has open at a time."""
@@ -112,6 +112,7 @@ def _open_tiles(brief: dict[str, Any], plan: Plan, rows: EpochRows, options: Sti
         later_wins=brief["later_wins"],
         threads=options.workers,
         cache_bytes=options.memory // 16,
+        form=brief["form"] and TileForm(tuple(brief["form"][0]), np.dtype(brief["form"][1])),
     )
     found = int(np.count_nonzero(tiles.present))
     if found != brief["present"]:

@@ -84,10 +84,10 @@ class _Files:
 class FolderTiles(Reading):
     """Files of a folder, those in folders below it left alone.
 
-    Headers are read at once, pixels ahead by `threads` threads.
+    Headers are read at once, unless the one `form` of all tiles is told; pixels ahead by `threads` threads.
     """
 
-    def __init__(self, path: Location, places: Places, ndim: int, threads: int) -> None:
+    def __init__(self, path: Location, places: Places, ndim: int, threads: int, form: TileForm | None = None) -> None:
         if places.n > MAX_FILES:
             raise RefusedError(
                 f"is a folder, and the plan has {places.n:,} tiles; allowed with a file per tile are {MAX_FILES:,}. "
@@ -103,13 +103,13 @@ class FolderTiles(Reading):
         self.duplicates = self._scan(places)
         self.present: NDArray[np.bool_] = self._names.code != 0
         self.bad: list[tuple[int, str]] = []
-        self.forms: tuple[TileForm, ...] = ()
+        self.forms: tuple[TileForm, ...] = () if form is None else (form,)
         self._at_once = _BATCH_FILES
         if isinstance(path, ObjectPath):  # which are waited for, each in a thread of its own
             threads, self._at_once = max(threads, REQUESTS), 1
         self._pool = ThreadPoolExecutor(threads, "patchplan-tiles")
         try:
-            self.form_of = self._look()
+            self.form_of = self._look() if form is None else everywhere(0, self.n)
         except BaseException:
             self.close()
             raise

@@ -9,7 +9,7 @@ from patchplan.objects import Location, ObjectPath
 from patchplan.tiles.folder import FolderTiles
 from patchplan.tiles.npy import NpyTiles
 from patchplan.tiles.places import Places
-from patchplan.tiles.protocol import Tiles
+from patchplan.tiles.protocol import TileForm, Tiles
 from patchplan.tiles.reading import opening
 from patchplan.tiles.several import SeveralTiles
 from patchplan.tiles.stack import open_zarr
@@ -31,6 +31,7 @@ def open_tiles(
     later_wins: bool = False,
     threads: int = 1,
     cache_bytes: int = CACHE_BYTES,
+    form: TileForm | None = None,
 ) -> Tiles:
     """Open the tiles of one epoch of a plan.
 
@@ -52,6 +53,8 @@ def open_tiles(
         Threads that decode.
     cache_bytes : int
         Decoded chunks of Zarr arrays that are kept, beyond what readers hold.
+    form : TileForm, optional
+        What all tiles are, where it is known: files of a folder are not looked at before they are read.
 
     Raises
     ------
@@ -69,7 +72,7 @@ def open_tiles(
         if not path.exists() and not (is_store and isinstance(path, ObjectPath)):  # of which the web lists nothing
             raise TilesError(f"{path}: no such file or folder; patchplan extract makes tiles")
         if not is_store:
-            return FolderTiles(path, places, ndim, threads)
+            return FolderTiles(path, places, ndim, threads, form)
         return open_zarr(
             path,
             places,

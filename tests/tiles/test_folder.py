@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from patchplan.errors import AuditError
 from patchplan.tiles.folder import Names
+from patchplan.tiles.opening import open_tiles
+from patchplan.tiles.protocol import TileForm
 from tests.tiles.making import opened, pixels, read_all, write_folder
 
 
@@ -181,3 +183,20 @@ def test_tif_with_axes_that_fit_nothing_is_bad(tmp_path: Path) -> None:
     (_, first), (_, second) = opened(tmp_path, range(2)).bad
     assert "has axes TCYX of shape (4, 3, 8, 6); allowed are C Y X, or these without C" in first
     assert "holds 2 images [(8, 6), (9, 6)]; allowed is one tile C Y X" in second
+
+
+def test_files_whose_form_is_known_are_not_looked_at_before_they_are_read(tmp_path: Path, monkeypatch: Any) -> None:
+    data = pixels(3, (1, 4, 5), "f4")
+    write_folder(tmp_path, data[:2], range(2))
+    write_folder(tmp_path, pixels(1, (1, 4, 6), "f4"), [2])
+
+    def never(*_: Any) -> None:
+        raise AssertionError("a header is read")
+
+    monkeypatch.setattr("patchplan.tiles.npy.tile_form", never)
+    tiles = open_tiles([tmp_path], range(4), ndim=2, digest="", form=TileForm((1, 4, 5), np.dtype("f4")))
+    assert tiles.present.tolist() == [True, True, True, False]
+    first, second, third = tiles.try_read(np.arange(3))
+    np.testing.assert_array_equal([first, second], data[:2])
+    assert "2.npy: has changed since it was opened: 1 x 4 x 6 float32, was 1 x 4 x 5 float32" in str(third)
+    tiles.close()
