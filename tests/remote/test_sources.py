@@ -1,13 +1,20 @@
 """An image at a URL is the image that it is on a disk, and a read fetches little else."""
 
+import time
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import patchplan
 from patchplan.errors import ConfigError, ImageError
-from patchplan.objects import location
+from patchplan.images import open_all
+from patchplan.objects import ObjectPath, location
 from tests.remote.making import IMAGES, SHAPE, put
 from tests.remote_out.faulty import proxy
 
@@ -103,3 +110,59 @@ def test_a_file_that_changed_is_noticed(images, bucket):
             (bucket / name).write_bytes((images / name).read_bytes()[:-7])
             with pytest.raises(ImageError, match="has changed since it was opened"):
                 source.check_unchanged()
+
+
+def test_fields_of_a_plate_are_opened_at_once(tmp_path, bucket, monkeypatch):
+    """A plate has thousands, and each is some requests that are waited for."""
+    make_plate(tmp_path / "plate.zarr", wells=3, fields=4)
+    put(tmp_path / "plate.zarr", bucket / "plate.zarr")
+    (bucket / "plate.zarr" / "A/2/1/0/zarr.json").delete()
+    (tmp_path / "plate.zarr" / "A/2/1/0/zarr.json").unlink()
+    read, at_once, most = ObjectPath.read_bytes, Inside(), []
+
+    def slow(path: ObjectPath, **options: Any) -> bytes:
+        with at_once as now:
+            most.append(now)
+            time.sleep(0.02)
+            return read(path, **options)
+
+    monkeypatch.setattr(ObjectPath, "read_bytes", slow)
+    here, there = (open_all([place], skip_broken=True) for place in (tmp_path / "plate.zarr", bucket / "plate.zarr"))
+    assert max(most) >= 8
+    assert [without_place(one) for one in there.sources] == [without_place(one) for one in here.sources]
+    names = [str(error).replace(str(bucket), str(tmp_path)) for error in there.skipped]
+    assert names == [str(error) for error in here.skipped]
+    assert (len(here.sources), len(names)) == (11, 1)
+
+
+def make_plate(path: Path, *, wells: int, fields: int) -> None:
+    """Write a plate of small images."""
+    plate: Any = zarr.open_group(path, mode="w", zarr_format=3)
+    names = [f"A/{k}" for k in range(1, wells + 1)]
+    plate.attrs["ome"] = {"version": "0.5", "plate": {"version": "0.5", "wells": [{"path": name} for name in names]}}
+    scale = {"type": "scale", "scale": [1.0, 1.0]}
+    levels = [{"path": "0", "coordinateTransformations": [scale]}]
+    axes = [{"name": "y", "type": "space"}, {"name": "x", "type": "space"}]
+    for name in names:
+        images = [{"path": str(k)} for k in range(fields)]
+        plate.create_group(name).attrs["ome"] = {"version": "0.5", "well": {"images": images}}
+        for k in range(fields):
+            field = plate.create_group(f"{name}/{k}")
+            field.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": levels}]}
+            field.create_array("0", shape=(8, 9), chunks=(8, 9), dtype="u1")
+
+
+class Inside:
+    """How many threads are inside."""
+
+    def __init__(self) -> None:
+        self._lock, self._n = Lock(), 0
+
+    def __enter__(self) -> int:
+        with self._lock:
+            self._n += 1
+            return self._n
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._n -= 1

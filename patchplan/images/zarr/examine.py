@@ -8,10 +8,12 @@ array         dimension_names or nothing              one image
 plain group   nothing of these                        refused, naming its arrays for --array
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
+from typing import TypeVar
 
 from patchplan.errors import ImageError
 from patchplan.images.boundary import RefusedError, naming, one_line
@@ -21,10 +23,24 @@ from patchplan.images.reading import Examined
 from patchplan.images.zarr.image import Place, chosen, image, plain
 from patchplan.images.zarr.ome import ome_attributes, version_of
 from patchplan.images.zarr.store import STACK, Node, is_stack, join, read_node
-from patchplan.images.zarr.stores import Store, ZipFileStore, folder_store
+from patchplan.images.zarr.stores import PrefixStore, Store, ZipFileStore, folder_store
+from patchplan.images.zarr.traffic import REQUESTS
 from patchplan.objects import ObjectPath
 
 MAX_LISTED = 10
+
+Told = TypeVar("Told")
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A member of a group, as its metadata call it."""
+
+    group: str
+    name: object
+
+
+Members = Sequence[_Named | ImageError]
 
 _GROUPS = frozenset({"multiscales", "plate", "well", "bioformats2raw.layout", "labels"})
 """Keys that tell what an OME-Zarr group is."""
@@ -71,32 +87,44 @@ def _members(place: Place, node: Node) -> Examined:
     """Return the images of a collection."""
     attributes = ome_attributes(node)
     if "plate" in attributes:
-        wells = _paths(attributes["plate"], "wells")
-        return _each(place, node, wells, lambda inner: _fields(place, place.node(inner, "the well")))
-    if "well" in attributes:
-        return _fields(place, node)
-    if "bioformats2raw.layout" in attributes:
-        return _each(place, node, list(_bioformats(place, node)), partial(_member, place))
-    if "labels" in attributes:
+        wells = _named(node, _paths(attributes["plate"], "wells"))
+        members: Members = _each(place, wells, lambda inner: _fields(place.node(inner, "the well")))
+    elif "well" in attributes:
+        members = _fields(node)
+    elif "bioformats2raw.layout" in attributes:
+        members = _named(node, _bioformats(place, node))
+    elif "labels" in attributes:
         names = attributes["labels"]
         if not isinstance(names, list):
             raise RefusedError(f"labels must be a list of paths, found {one_line(repr(names))}")
-        return _each(place, node, names, partial(_member, place))
-    raise RefusedError(f"is a plain Zarr group without OME-Zarr images; {_array_list(place, node)}")
+        members = _named(node, names)
+    else:
+        raise RefusedError(f"is a plain Zarr group without OME-Zarr images; {_array_list(place, node)}")
+    return _each(place, members, partial(_member, place))
 
 
-def _each(place: Place, node: Node, names: Sequence[object], describe: Callable[[str], Examined]) -> Examined:
-    """Return what the members of a group hold; one that is broken is its error, the others are not touched."""
-    found: Examined = []
-    for name in names:
+def _named(node: Node, names: Iterable[object]) -> Members:
+    return [_Named(node.path, name) for name in names]
+
+
+def _each(place: Place, members: Members, describe: Callable[[str], Sequence[Told]]) -> list[Told | ImageError]:
+    """Return what members hold; one that is broken is its error, the others are not touched."""
+
+    def one(member: _Named | ImageError) -> Sequence[Told | ImageError]:
+        if isinstance(member, ImageError):
+            return [member]
         try:
-            with naming(place.uri(node.path)):
-                inner = join(node.path, name)
+            with naming(place.uri(member.group)):
+                inner = join(member.group, member.name)
                 with naming(place.uri(inner), broken="is broken"):
-                    found += describe(inner)
+                    return describe(inner)
         except ImageError as error:
-            found.append(error)
-    return found
+            return [error]
+
+    if isinstance(place.store, PrefixStore) and len(members) > 1:
+        with ThreadPoolExecutor(min(REQUESTS, len(members)), "patchplan-open") as pool:
+            return list(chain.from_iterable(pool.map(one, members)))
+    return list(chain.from_iterable(map(one, members)))
 
 
 def _member(place: Place, inner: str) -> Examined:
@@ -111,10 +139,10 @@ def _paths(holder: object, key: str) -> list[object]:
     return [entry.get("path") for entry in entries]
 
 
-def _fields(place: Place, well: Node) -> Examined:
+def _fields(well: Node) -> Members:
     attributes = ome_attributes(well)
     version_of(attributes)
-    return _each(place, well, _paths(attributes.get("well"), "images"), partial(_member, place))
+    return _named(well, _paths(attributes.get("well"), "images"))
 
 
 def _bioformats(place: Place, node: Node) -> Iterator[object]:
