@@ -56,7 +56,7 @@ def cases(draw) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(case=cases())
 def test_extracted_patches_equal_those_read_one_by_one(case):
     with tempfile.TemporaryDirectory() as name:
