@@ -1,6 +1,5 @@
 """Every block of the README runs, in its order, in one folder; its links lead somewhere."""
 
-import logging
 import os
 import re
 import shutil
@@ -9,12 +8,12 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
 import yaml
 
 import patchplan
+from tests.s3 import serving
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -61,16 +60,8 @@ def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[dict[str, str]]:
     """The variables of a server of S3 with a bucket."""
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    urlopen(Request(f"http://{host}:{port}/bucket", method="PUT"))
-    keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_REGION": "us-east-1"}
-    yield {**keys, "AWS_ENDPOINT_URL": f"http://{host}:{port}"}
-    server.stop()
+    with serving() as settings:
+        yield settings
 
 
 @pytest.fixture(scope="module")

@@ -120,7 +120,7 @@ def stitch(
     ] = None,
     scheduler: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", help="Blocks and pyramid on the workers of Dask; local: here.", rich_help_panel=JOBS),
+        typer.Option(metavar="ADDRESS", help="On the workers of Dask; local: processes here.", rich_help_panel=JOBS),
     ] = None,
     finish: Annotated[
         str | None,

@@ -1,6 +1,5 @@
 """A bucket of a server that runs here, and what the tests write into it."""
 
-import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from patchplan.objects import ObjectPath
 from patchplan.stitching import engine
+from tests.s3 import serving
 from tests.stitching.making import grid, pixels_of, plan_pixels, write_stack
 
 SIDE, TILE = 200, 96
@@ -20,24 +20,8 @@ SIDE, TILE = 200, 96
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:
     """A server of S3, with one bucket."""
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    settings = {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-    }
-    with mock.patch.dict(os.environ, settings):
-        from urllib.request import Request, urlopen
-
-        urlopen(Request(f"http://{host}:{port}/bucket", method="PUT"))
+    with serving() as settings, mock.patch.dict(os.environ, settings):
         yield settings["AWS_ENDPOINT_URL"]
-    server.stop()
 
 
 @pytest.fixture
