@@ -6,13 +6,12 @@ from pathlib import Path
 from unittest import mock
 from uuid import uuid4
 
-import numpy as np
 import pytest
 
 from patchplan.objects import ObjectPath
 from patchplan.stitching import engine
 from tests.s3 import serving
-from tests.stitching.making import grid, pixels_of, plan_pixels, write_stack
+from tests.stitching.making import write_case
 
 SIDE, TILE = 200, 96
 
@@ -33,10 +32,7 @@ def bucket(endpoint) -> ObjectPath:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
     """A plan of 200 x 200 pixels and its 9 tiles."""
-    folder: Path = tmp_path_factory.mktemp("made")
-    plan = plan_pixels(folder, np.zeros((SIDE, SIDE), "u1"), "YX", grid(TILE, 32))
-    write_stack(folder / "tiles.zarr", list(pixels_of((plan.n_patches, 1, TILE, TILE), "f4")))
-    return folder
+    return write_case(tmp_path_factory.mktemp("made"), SIDE, TILE)
 
 
 @pytest.fixture

@@ -143,3 +143,10 @@ def same(found: Array, wanted: Array) -> None:
 def without(tiles: Sequence[Array], *absent: int) -> list[Array | None]:
     """Leave tiles out."""
     return [None if k in absent else tile for k, tile in enumerate(tiles)]
+
+
+def write_case(folder: Path, side: int, tile: int) -> Path:
+    """Write a plan of a square image and its tiles, as `plan.parquet` and `tiles.zarr`; return the folder."""
+    plan = plan_pixels(folder, np.zeros((side, side), "u1"), "YX", grid(tile, 32))
+    write_stack(folder / "tiles.zarr", list(pixels_of((plan.n_patches, 1, tile, tile), "f4")))
+    return folder

@@ -15,7 +15,7 @@ from patchplan.journal import Kind, read_journal
 from patchplan.journal.identity import read_identity
 from patchplan.stitching import engine
 from tests.plans.making import files_of
-from tests.stitching.making import grid, pixels_of, plan_pixels, write_stack
+from tests.stitching.making import grid, pixels_of, plan_pixels, write_case
 from tests.stitching.test_failures import stopped
 
 SIDE, TILE = 600, 96
@@ -34,10 +34,7 @@ class Stop(BaseException):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
     """A plan of 600 x 600 pixels and its tiles."""
-    folder: Path = tmp_path_factory.mktemp("made")
-    plan = plan_pixels(folder, np.zeros((SIDE, SIDE), "u1"), "YX", grid(TILE, 32))
-    write_stack(folder / "tiles.zarr", list(pixels_of((plan.n_patches, 1, TILE, TILE), "f4")))
-    return folder
+    return write_case(tmp_path_factory.mktemp("made"), SIDE, TILE)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import io
 import os
-from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,13 @@ from numpy.typing import NDArray
 
 from patchplan.errors import OutputError
 from patchplan.objects import Location
-from patchplan.stitching.canvases.grid import default_chunks
 from patchplan.stitching.canvases.protocol import MakeBlocks, Progress
+from patchplan.stitching.canvases.whole import WholeArray
 from patchplan.stitching.frame import Frame
 from patchplan.stitching.ledger import ImageLedger
 
 
-class NpyCanvas:
+class NpyCanvas(WholeArray):
     """A file that is as long as it will be from the start, written through a memory map.
 
     Its bytes are reserved first: a map of a file with holes would end the process when the disk is full.
@@ -36,40 +35,19 @@ class NpyCanvas:
                 file.write(header)
                 file.flush()
                 _reserve(file.fileno(), len(header) + frame.dtype.itemsize * prod(frame.shape))
-        self.frame = frame
-        self.block = default_chunks(frame)
         self._map = np.memmap(path, frame.dtype, "r+", len(header), frame.shape)
+        super().__init__(frame, self._map)
 
     def view(self, sample_idx: int) -> NDArray[Any] | None:
         """Return None: pixels go to disk."""
         return None
-
-    def write(self, sample_idx: int, start: Sequence[int], data: NDArray[Any]) -> None:
-        """Write pixels of a sample anywhere."""
-        stop = [first + size for first, size in zip(start, data.shape[1:], strict=True)]
-        self._map[self.frame.box(sample_idx, start, stop)] = self.frame.to_output(data)
-
-    def stamp(self, sample_idx: int, start: Sequence[int], stop: Sequence[int]) -> int:
-        """Return 0: nothing tells of a part of a file whether it has changed."""
-        return 0
-
-    def clear(self, sample_idx: int, start: Sequence[int], stop: Sequence[int]) -> None:
-        """Do nothing: pixels are written over."""
-
-    def write_bytes(self, shape: Sequence[int]) -> int:
-        """Return 0: the system writes the pages of a map by itself."""
-        return 0
-
-    def finish_bytes(self) -> int:
-        """Return 0: all pixels are in the map."""
-        return 0
 
     def finish(
         self, ledger: ImageLedger, progress: Progress | None = None, elsewhere: MakeBlocks | None = None
     ) -> None:
         """Hand all pages to the system, and let go of the map, which holds a file open."""
         self._map.flush()
-        del self._map
+        del self._map, self.array
         ledger.note_finished([])
 
 
