@@ -67,6 +67,8 @@ def _remote(scheduler: Any) -> Iterator[DaskCluster]:
     from distributed import Client
 
     if isinstance(scheduler, Client):
+        if scheduler.asynchronous:
+            raise ConfigError("--scheduler: found an asynchronous client; allowed: one that waits, Client(ADDRESS)")
         yield DaskCluster(scheduler, _address(scheduler), on_this_machine=_is_local(scheduler))
         return
     if not isinstance(scheduler, str) or not scheduler:
@@ -74,11 +76,13 @@ def _remote(scheduler: Any) -> Iterator[DaskCluster]:
             f"--scheduler: found {scheduler!r}; allowed: the address of a scheduler such as tcp://HOST:8786, "
             "'local', or in Python a distributed.Client"
         )
+    client = Client.__new__(Client)
     try:
-        client = Client(scheduler, timeout=SECONDS, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
+        client.__init__(scheduler, timeout=SECONDS, set_as_default=False)
+    except Exception as error:  # of any library for a kind of address
+        client.status = "closed"  # else it would wait for the end of what never began
         raise ClusterError(
-            f"--scheduler {scheduler}: no scheduler answered there within {SECONDS} s ({_first_line(error)}); allowed: "
+            f"--scheduler {scheduler}: no scheduler answered there ({_first_line(error)}); allowed: "
             "the address that dask scheduler prints, such as tcp://HOST:8786, or 'local'"
         ) from None
     with client:
