@@ -8,7 +8,6 @@ import time
 
 import numpy as np
 import pytest
-from distributed import Client
 
 from patchplan.cluster import Piece, versions
 from patchplan.cluster import session as sessions
@@ -164,7 +163,7 @@ def test_a_scheduler_that_does_not_answer_is_named_at_once(monkeypatch, schedule
 
 def test_an_asynchronous_client_is_refused(client):
     async def ask() -> None:
-        async with Client(client.scheduler.address, asynchronous=True, set_as_default=False) as waiting:
+        async with type(client)(client.scheduler.address, asynchronous=True, set_as_default=False) as waiting:
             with connect(waiting, workers=1, paths=[]):
                 pass
 
