@@ -62,7 +62,7 @@ def is_finished(content: Content, target: Target, uuid: str, images: Iterable[Lo
     """
     path = target.path
     clear(path)  # a run may have been killed at its very last step
-    if partial_of(path).is_dir():
+    if partial_of(path).is_dir() or not path.exists():
         return False
     again = "use --overwrite to replace it, or another name"
     if not target.is_complete(content, uuid):
@@ -101,6 +101,8 @@ def write(content: Content, cutter: Cutter, target: Target, identity: Identity, 
         def usable(records: Records) -> Records:
             return records if target.is_begun(growth.place, content) else records[:0]
 
+        if growth.resumed and isinstance(target.path, ObjectPath) and not running.overwrite:
+            _check_own(content, target, identity.uuid)
         advice = f"what is done stays in {growth.partial}: use --resume to go on, or --overwrite to begin anew"
         with recorded(growth, identity, advice, check_images, usable=usable) as recording:
             growth.has_checksums |= running.checksums
@@ -118,6 +120,15 @@ def write(content: Content, cutter: Cutter, target: Target, identity: Identity, 
             growth.seal(running.workers, running.progress)
             recording.complete()
         return recording.notes
+
+
+def _check_own(content: Content, target: Target, uuid: str) -> None:
+    """Raise OutputError if what grows in its place has been replaced since the run was stopped."""
+    if (target.path / "zarr.json").is_file() and not target.is_complete(content, uuid):
+        raise OutputError(
+            f"{target.path}: something else has got this name since the run was stopped; use --overwrite to replace "
+            "it, or another name"
+        )
 
 
 class Filling:

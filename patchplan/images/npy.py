@@ -51,8 +51,6 @@ class _NpyReader:
         self._map: NDArray[Any] | Ranges
         if not isinstance(path, ObjectPath):
             self._map = np.memmap(path, dtype, "r", len(header), shape, order)
-        elif fortran:
-            raise RefusedError("is in Fortran order, which is not read from object stores; copy it to a disk")
         else:
             self._map = Ranges(path, dtype, len(header), shape)
 
@@ -66,6 +64,8 @@ class _NpyReader:
 def examine(seen: Seen, options: Options) -> Examined:
     """Return the one image of the file, from its header."""
     shape, fortran, dtype, header = _header(seen)
+    if fortran and isinstance(seen.path, ObjectPath):
+        raise RefusedError("is in Fortran order, which is not read from object stores; copy it to a disk")
     if dtype.hasobject:
         raise RefusedError("holds pickled Python objects, which are never loaded")
     if dtype.kind not in "biufc":

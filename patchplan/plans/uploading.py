@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from patchplan.objects import ObjectPath
 from patchplan.publish import check_free
 from patchplan.publish.files import reported
+from patchplan.publish.putting import put_file
 
 
 @contextmanager
@@ -31,4 +32,4 @@ def uploaded(paths: Sequence[ObjectPath], *, overwrite: bool) -> Iterator[list[P
         for path in paths:
             check_free(path, overwrite=overwrite)
         for file, path in zip(files, paths, strict=True):
-            path.upload(file)
+            put_file(path, file, overwrite=overwrite)

@@ -101,7 +101,10 @@ def reported(path: Location) -> Iterator[None]:
     except OSError as error:
         if type(error).__module__ != "builtins":  # our own errors about inputs are OSErrors, too
             raise
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None
+        told = OutputError(f"{path}: cannot be written: {error.strerror or error}")
+        for note in getattr(error, "__notes__", ()):
+            told.add_note(note)
+        raise told from None
 
 
 def _create_beside(path: Path) -> tuple[int, Path]:

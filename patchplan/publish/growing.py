@@ -114,15 +114,18 @@ def clear(path: Location) -> None:
 def written_at(path: Location) -> int:
     """Return when an output got its name, in ns: of a folder in an object store, when its root documents were written.
 
-    Of a folder of several outputs it is the time of the last document.
+    Of a folder of several outputs it is the time of the last document, or file where there are none.
     """
     if not isinstance(path, ObjectPath):
         return path.stat().st_mtime_ns
     with suppress(FileNotFoundError):
         return _ns(path.stat())
     roots = [_ns((path / name).stat()) for name in DOCUMENTS if (path / name).is_file()]
-    documents = (_ns(about) for name, about in path.listing() if name.rpartition("/")[2] in DOCUMENTS)
-    return max(roots or documents, default=0)
+    if roots:
+        return max(roots)
+    files = [(name.rpartition("/")[2] in DOCUMENTS, _ns(about)) for name, about in path.listing()]
+    documents = [when for is_document, when in files if is_document]
+    return max(documents or (when for _, when in files), default=0)
 
 
 def _ns(status: Status) -> int:

@@ -12,7 +12,8 @@ from patchplan.publish.files import look
 from patchplan.publish.leases import refuse_held
 from patchplan.publish.swap import check_way
 
-RUN, JOURNAL, CLOSED, SCRATCH, CHECKSUMS, DONE = "run.json", "journal", "closed.json", "scratch", "sha256", "done"
+RUN, JOURNAL, CLOSED, SCRATCH, CHECKSUMS = "run.json", "journal", "closed.json", "scratch", "sha256"
+DONE, UPLOADING = "done", "uploading"
 LOCK = "lock"
 """Beside the output, in the folder of a run; those of a share have its number behind them."""
 
@@ -22,7 +23,7 @@ MAX_NAME = 230
 _NEW = r"(\.[0-9a-f]{8})?\.new"
 STATE = re.compile(
     rf"{LOCK}(-\d+)?|({RUN}|{JOURNAL}(-\d+)?|image-\d+\.json|{CLOSED}|{CHECKSUMS})({_NEW})?|{SCRATCH}(-\d+)?(/.*)?"
-    rf"|{JOURNAL}(-\d+)?/\d{{6}}-\d{{9}}|{DONE}"
+    rf"|{JOURNAL}(-\d+)?/\d{{6}}-\d{{9}}|{DONE}|{UPLOADING}"
 )
 """Names of all that is ours in that folder, but for the output."""
 
@@ -67,9 +68,19 @@ def _stopped(partial: Location) -> OutputError:
 
 def _check_stopped(path: Location) -> None:
     """Raise OutputError if what is there is the beginning of an output, which grows in its place."""
-    if isinstance(path, ObjectPath) and (partial_of(path) / RUN).is_file():
+    if isinstance(path, ObjectPath) and is_begun(path):
         refuse_held(partial_of(path) / LOCK)
         raise _stopped(partial_of(path))
+
+
+def is_begun(path: ObjectPath) -> bool:
+    """Tell whether what is there is part of an output, by what lies beside it."""
+    return any((partial_of(path) / name).is_file() for name in (RUN, UPLOADING))
+
+
+def is_state(name: str) -> bool:
+    """Tell whether a file in the folder of a run is ours, by its path in it."""
+    return STATE.fullmatch(name) is not None
 
 
 def check_folder(path: Location, *, overwrite: bool, ours: Ours) -> None:

@@ -14,7 +14,7 @@ from patchplan.errors import OutputError
 from patchplan.objects import ObjectPath
 from patchplan.publish.clearing import Ours, check_ours
 from patchplan.publish.leases import Lease, refuse_held
-from patchplan.publish.names import DONE, JOURNAL, LOCK, RUN, STATE, check_folder, check_left, left_in, partial_of
+from patchplan.publish.names import DONE, JOURNAL, LOCK, RUN, check_folder, check_left, is_state, left_in, partial_of
 from patchplan.publish.protocol import Progress
 
 DOCUMENTS = ("zarr.json", ".zattrs", ".zgroup", ".zarray", ".zmetadata")
@@ -79,6 +79,7 @@ class ObjectGrowth:
             self._refuse_shares()
         names = left_in(self.partial)
         if DONE in names and not shared:
+            check_ours(self.partial, is_state)
             remove_partial(self.partial)
             names = []
         going_on = (resume or shared) and RUN in names
@@ -88,7 +89,7 @@ class ObjectGrowth:
         self.resumed = going_on or (shared and (self.partial / RUN).is_file())
         self.keep = shared or bool(names)
         if going_on and not shared:
-            check_ours(self.partial, lambda name: STATE.fullmatch(name) is not None)
+            check_ours(self.partial, is_state)
         elif not going_on and not shared:
             self._clear(names, resume=resume)
             self.keep = False
@@ -114,7 +115,7 @@ class ObjectGrowth:
         if not names:
             return
         check_left(self.partial, names, overwrite=self.overwrite, resume=resume)
-        check_ours(self.partial, lambda name: STATE.fullmatch(name) is not None)
+        check_ours(self.partial, is_state)
         remove_partial(self.partial)
 
     def seal(self, threads: int, progress: Progress | None = None) -> None:
@@ -150,7 +151,7 @@ def remove_partial(partial: ObjectPath) -> None:
     is_done = (partial / DONE).is_file()
     if not is_done:
         (partial / RUN).delete()
-    partial.delete_below(lambda name: name not in (LOCK, DONE))
+    partial.delete_below(lambda name: is_state(name) and name not in (LOCK, DONE))
     if is_done:
         (partial / DONE).delete()
 
@@ -158,8 +159,8 @@ def remove_partial(partial: ObjectPath) -> None:
 def finish_removal(path: ObjectPath) -> None:
     """Remove what a run left that was killed when its output was complete; if another is at it, that one does."""
     partial = partial_of(path)
-    names = {one.name for one in partial.iterdir()}
-    if not (DONE in names or names == {LOCK}):
+    names = {name for name, _ in partial.listing()}
+    if not (DONE in names or names == {LOCK}) or not all(map(is_state, names)):
         return
     with suppress(OSError):
         lease = Lease(partial / LOCK)

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from patchplan.cluster import Session
 from patchplan.errors import OutputError
 from patchplan.journal import Recording, Records, recorded
-from patchplan.objects import Location
+from patchplan.objects import Location, ObjectPath
 from patchplan.publish import Growth, clear, partial_of
 from patchplan.publish.checksums import manifest_of
 from patchplan.stitching.canvases import Canvas
-from patchplan.stitching.canvases.finished import is_finished
+from patchplan.stitching.canvases.finished import is_finished, is_image
 from patchplan.stitching.canvases.npy import is_begun
 from patchplan.stitching.canvases.ome_tiff import scratch_of
 from patchplan.stitching.engine import Counted, Progress, Run
@@ -85,7 +85,25 @@ def recorded_run(job: StitchJob, growth: Growth, share: Share | None = None) -> 
     advice = f"{stays}: use --resume to go on, or --overwrite to begin anew"
     if share is not None:
         advice = f"{stays}: use --share {share} --resume to go on"
+    if growth.resumed and not job.overwrite:
+        check_own(job, growth)
     return recorded(growth, job.identity, advice, check_tiles, usable=usable, part=part)
+
+
+def check_own(job: StitchJob, growth: Growth) -> None:
+    """Raise OutputError if what grows in its place has been replaced since the run was stopped."""
+    if not isinstance(growth.place, ObjectPath):
+        return  # nothing stands where it grows
+    for data_idx in range(len(job.auditor.plan.images)):
+        below, storage = job.destination.path_of(data_idx), job.storage_of(data_idx)
+        if below is None:
+            continue
+        place = growth.place / below
+        if is_image(place) and not is_finished(job.target.kind, place, storage):
+            raise OutputError(
+                f"{place}: another image has got this name since the run was stopped; use --overwrite to replace it, "
+                "or another name"
+            )
 
 
 def is_there(job: StitchJob) -> bool:

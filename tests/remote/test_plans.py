@@ -85,11 +85,12 @@ def test_what_is_there_is_not_replaced_unless_asked(there, bucket):
 
 
 def test_a_plan_that_cannot_be_put_leaves_nothing(there, bucket, monkeypatch):
-    def full(path: ObjectPath, file: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "no space left")
 
     with monkeypatch.context() as patched:
         patched.setattr(ObjectPath, "upload", full)
+        patched.setattr(ObjectPath, "write_bytes", full)
         with pytest.raises(OutputError, match=r"plan\.parquet: cannot be written: no space left"):
             patchplan.plan(f"{there}/image.npy", f"{bucket}/plan.parquet", patching=GRID)
     assert objects_of(bucket) == {}

@@ -166,3 +166,10 @@ class Inside:
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._n -= 1
+
+
+def test_an_array_in_fortran_order_is_refused_before_it_is_planned(tmp_path, bucket):
+    np.save(tmp_path / "f.npy", np.asfortranarray(np.zeros((5, 6), "u1")))
+    (bucket / "f.npy").upload(tmp_path / "f.npy")
+    with pytest.raises(ImageError, match=r"f\.npy: is in Fortran order, which is not read from object stores"):
+        patchplan.open_image(str(bucket / "f.npy"))

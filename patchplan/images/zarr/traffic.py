@@ -5,6 +5,7 @@ fewer codecs, no zip files, and dies in a process that was forked from one that 
 open, and all of a forked process, is left to zarr-python: slower, the same pixels.
 """
 
+import errno
 import os
 import sys
 import threading
@@ -201,11 +202,13 @@ class _TensorPixels:
                 futures.append(self._store[part].write(block[inside], can_reference_source_data_indefinitely=True))
             for future in futures:
                 _Pending(future, self._folder)()
-        except BaseException:
+        except BaseException as error:
             # failed or interrupted: nothing may be on its way to the disk when the caller cleans up
             for future in futures:
                 with suppress(Exception):
                     future.result()
+            if isinstance(error, ValueError | NotImplementedError):  # as a store that refuses is called
+                raise OSError(errno.EIO, str(error)) from None
             raise
 
     def close(self) -> None:

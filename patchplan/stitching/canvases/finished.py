@@ -3,7 +3,7 @@
 import json
 import re
 
-from patchplan.objects import Location
+from patchplan.objects import Location, ObjectPath
 from patchplan.stitching.canvases.options import CanvasOptions
 from patchplan.stitching.frame import OutputKind
 
@@ -21,6 +21,11 @@ def is_finished(kind: OutputKind, path: Location, options: CanvasOptions) -> boo
         return bool(attributes["patchplan"]["uuid"] == str(options.uuid))
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def is_image(path: ObjectPath) -> bool:
+    """Tell whether a Zarr group is complete, as far as it tells: its attributes are written last."""
+    return any((path / name).is_file() for name in ("zarr.json", ".zattrs"))
 
 
 def _tiff_uuid(path: Location) -> str | None:
