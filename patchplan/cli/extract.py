@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from patchplan.cli.boundary import reported
-from patchplan.cli.clusters import talking
 from patchplan.cli.progress import progress_bars
 from patchplan.cli.render import say
+from patchplan.cli.talking import talking
 from patchplan.errors import ConfigError
 from patchplan.extracting.words import FileFormat, PadModeName
 

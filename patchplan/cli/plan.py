@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from patchplan.cli.boundary import reported
-from patchplan.cli.clusters import talking
 from patchplan.cli.progress import progress_bars
 from patchplan.cli.render import say, show_plan
+from patchplan.cli.talking import talking
 from patchplan.cli.values import per_axis
 from patchplan.plans.words import StrategyName
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from patchplan.cli.boundary import reported
-from patchplan.cli.clusters import talking
 from patchplan.cli.progress import progress_bars
 from patchplan.cli.render import say
+from patchplan.cli.talking import talking
 from patchplan.cli.values import entries, number, number_of_levels, per_axis
 from patchplan.errors import AuditError, ConfigError, OutputError, TilesError
 from patchplan.stitching.words import Blend, Ngff, OutputFormat

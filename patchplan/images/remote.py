@@ -19,7 +19,7 @@ def expand_url(path: ObjectPath) -> list[ObjectPath]:
     ImageError
         If there is nothing, or nothing that is an image.
     """
-    if _GLOB.search(path.key):
+    if _GLOB.search(path.key) and not (is_object(path) or is_zarr_folder(path) or path.is_dir()):
         return _matches(path)
     if path.suffix.lower() == ".zarr" or is_object(path) or is_zarr_folder(path):
         return [path]

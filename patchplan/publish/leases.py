@@ -7,6 +7,7 @@ changes are conditional, so that of several that try one succeeds.
 """
 
 import json
+import logging
 import os
 import socket
 import threading
@@ -26,6 +27,8 @@ LEASE_SECONDS = 60.0
 """Several times longer than it takes to renew a lock, with the retries of a store that is busy."""
 
 _LOOK_SECONDS = 1.0
+
+LOG = logging.getLogger("patchplan.publish")
 
 
 class Lease:
@@ -137,6 +140,7 @@ def _wait_until_dead(path: ObjectPath, about: dict[str, Any], etag: str) -> None
         return
     if lives:
         raise OutputError(refusal)
+    LOG.warning("%s: waiting up to %d s to see whether the run that holds it lives (%s)", path, LEASE_SECONDS, who)
     end = time.monotonic() + LEASE_SECONDS
     while time.monotonic() < end:
         time.sleep(_LOOK_SECONDS)

@@ -81,6 +81,20 @@ def test_a_prefix_is_a_folder_and_a_pattern_chooses(images, there):
     assert [location(image.uri).name for image in tifs] == ["raw.tif", "strips.tif", "tiled.tif"]
 
 
+def test_names_that_look_like_patterns_are_names_where_they_are_there(images, bucket):
+    for name in ("a[1].npy", "a1.npy", "b[2]/c?.npy"):
+        (bucket / name).upload(images / "image.npy")
+    put(images / "image.ome.zarr", bucket / "d[3]" / "image.ome.zarr")
+    for asked, wanted in {
+        "a[1].npy": ["a[1].npy"],
+        "a[1]*": ["a1.npy"],
+        "b[2]": ["b[2]/c?.npy"],
+        "d[3]/image.ome.zarr": ["d[3]/image.ome.zarr"],
+    }.items():
+        found = patchplan.inspect_images([f"{bucket}/{asked}"]).images
+        assert [one.uri for one in found] == [f"{bucket}/{name}" for name in wanted]
+
+
 def test_a_stack_of_patches_below_a_prefix_is_no_image(images, tiles, bucket):
     put(tiles / "stack.zarr", bucket / "stack.zarr")
     (bucket / "image.npy").upload(images / "image.npy")

@@ -67,7 +67,7 @@ def test_a_process_of_this_machine_that_is_gone_holds_nothing(bucket):
     assert time.monotonic() - start < 5
 
 
-def test_a_lock_that_another_machine_renews_is_refused(bucket, quick):
+def test_a_lock_that_another_machine_renews_is_refused(bucket, quick, caplog):
     left(bucket / "lock")
     with ThreadPoolExecutor(1) as pool:
         attempted = pool.submit(attempt, bucket / "lock")
@@ -75,6 +75,7 @@ def test_a_lock_that_another_machine_renews_is_refused(bucket, quick):
             time.sleep(0.2)
             left(bucket / "lock", renewed=time.monotonic())
     assert attempted.result() is None
+    assert "waiting up to 0 s to see whether the run that holds it lives" in caplog.text
 
 
 def test_who_was_taken_for_gone_finds_out_and_removes_nothing(bucket, quick, monkeypatch):

@@ -1,4 +1,4 @@
-"""What is said of a cluster while it works, on stderr."""
+"""What is said while a command works, on stderr: of a cluster, of a lock that is waited for."""
 
 import logging
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ class _Saying(logging.Handler):
 
 @contextmanager
 def talking(*, quiet: bool) -> Iterator[None]:
-    """Say where the dashboard is, and when workers are waited for."""
-    logger, handler = logging.getLogger("patchplan.cluster"), _Saying()
+    """Say what the library notes: where a dashboard is, and what is waited for."""
+    logger, handler = logging.getLogger("patchplan"), _Saying()
     before = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.CRITICAL if quiet else logging.INFO)
