@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from itertools import count, islice
 from queue import Empty, SimpleQueue
@@ -148,12 +149,19 @@ class DaskSession:
         """Yield pieces and what came of them; None for one whose workers died."""
         futures = {key: self._under_way.pop(key) for key in ended}
         good = [future for future, _ in futures.values() if future.status == "finished"]
-        results = dict(zip((one.key for one in good), self._client.gather(good), strict=True)) if good else {}
+        results = dict(zip((one.key for one in good), self._gathered(good), strict=True)) if good else {}
         for key, (future, piece) in futures.items():
             if key in results:
                 yield piece, (results[key],)
             else:
                 yield piece, self._failure(future)
+
+    def _gathered(self, futures: "Sequence[Future]") -> list[Any]:
+        try:
+            found: list[Any] = self._client.gather(futures)
+        except (OSError, TimeoutError, CancelledError) as error:  # what a piece itself raised is no result
+            raise self._cluster.lost() from error
+        return found
 
     def _failure(self, future: "Future") -> tuple[BaseException] | None:
         """Return why a piece failed; None if its workers died."""
