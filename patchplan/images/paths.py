@@ -51,7 +51,7 @@ class Seen:
     """A file or folder, looked at once.
 
     `same_file` is what two paths of the same file or folder have in common, `version` changes with what is written,
-    and `head` is how a file begins.
+    `head` is how a file begins, and `etag` what an object store calls its version.
     """
 
     path: Location
@@ -60,6 +60,7 @@ class Seen:
     size: int
     version: int
     head: bytes = b""
+    etag: str | None = None
 
     @property
     def stamp(self) -> Stamp:
@@ -69,7 +70,7 @@ class Seen:
     def open(self) -> BinaryIO:
         """Open a file to read."""
         if isinstance(self.path, ObjectPath):
-            return open_object(self.path, Known(self.size, str(self.version), self.head))
+            return open_object(self.path, Known(self.size, str(self.version), self.head, self.etag))
         return self.path.open("rb", buffering=0)
 
 
@@ -83,7 +84,7 @@ def _seen_object(path: ObjectPath, status: Status | None, head: bytes = b"") -> 
     same_file = (0, _number(str(path)))
     if status is None:
         return Seen(path, True, same_file, 0, 0)
-    return Seen(path, False, same_file, status.size, _number(status.etag or str(status.mtime)), head)
+    return Seen(path, False, same_file, status.size, _number(status.etag or str(status.mtime)), head, status.etag)
 
 
 def _number(text: str) -> int:

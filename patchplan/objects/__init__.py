@@ -5,8 +5,9 @@ folder but the `/` in its key, and is never renamed. obstore moves the bytes, wi
 Zarr `kvstore` says where they are in the words of tensorstore.
 """
 
-from patchplan.objects.path import Location, ObjectPath, Status, Uri, is_url, location
+from patchplan.objects.path import Location, ObjectPath, Uri, is_url, location
 from patchplan.objects.placing import placed
+from patchplan.objects.status import Status
 from patchplan.objects.stores import kvstore
 
 __all__ = ["Location", "ObjectPath", "Status", "Uri", "is_url", "kvstore", "location", "placed"]

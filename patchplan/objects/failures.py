@@ -15,10 +15,15 @@ MAX_FAILURES = 5
 
 _KINDS = {
     "NotFoundError": (errno.ENOENT, "no such object or bucket"),
-    "PermissionDeniedError": (errno.EACCES, "the store denies access: check the credentials (AWS_ACCESS_KEY_ID ...)"),
+    "PermissionDeniedError": (
+        errno.EACCES,
+        "the store denies access: check the credentials (AWS_ACCESS_KEY_ID ...), and the right to list "
+        "(s3:ListBucket), without which what is not there is denied, too",
+    ),
     "UnauthenticatedError": (errno.EACCES, "the store wants credentials (AWS_ACCESS_KEY_ID ...), or others"),
     "NotSupportedError": (errno.ENOTSUP, "the store cannot do this"),
-    "InvalidPathError": (errno.EINVAL, "no name of an object"),
+    "InvalidPathError": (errno.EINVAL, "no name of an object, or one below has no such name (an empty part, a tab)"),
+    "PreconditionError": (errno.ESTALE, "has changed since it was looked at"),
 }
 
 _OF_THE_WEB = {
@@ -36,8 +41,9 @@ def as_os_errors(url: str) -> Iterator[None]:
         if error.filename is None and type(error) is FileNotFoundError:
             raise FileNotFoundError(errno.ENOENT, _KINDS["NotFoundError"][1], url) from None
         raise
-    except Exception as error:
-        if type(error).__module__.partition(".")[0] != "obstore":
+    except BaseException as error:
+        # a panic of obstore is no Exception
+        if type(error).__module__.partition(".")[0] not in ("obstore", "pyo3_runtime"):
             raise
         number, text = _KINDS.get(_kind(error), (errno.EIO, ""))
         if url.startswith("http"):
@@ -45,9 +51,12 @@ def as_os_errors(url: str) -> Iterator[None]:
         raise OSError(number, text or one_line(str(error)), url) from None
 
 
-def _kind(error: Exception) -> str:
-    """Return the kind of an error; listing what is not there has none of its own."""
-    return "NotFoundError" if "404 Not Found" in str(error) else type(error).__name__
+def _kind(error: BaseException) -> str:
+    """Return the kind of an error; listing what is not there, or is denied, has none of its own."""
+    said = str(error)
+    if "404 Not Found" in said:
+        return "NotFoundError"
+    return "PermissionDeniedError" if "403 Forbidden" in said else type(error).__name__
 
 
 def again(work: Callable[[], Result]) -> Result:

@@ -43,6 +43,8 @@ class ObjectName:
         bucket, _, key = rest.partition("/")
         if not bucket or "@" in bucket:
             raise ConfigError(f"{scheme}://: needs a bucket or host without a user, such as {scheme}://NAME/path")
+        if re.search(r"[\s\\]", bucket):
+            raise ConfigError(f"{url}: found {bucket!r} for the name of a bucket or host; allowed: one without spaces")
         if scheme in ("http", "https"):
             if "?" in key or "#" in key:
                 raise ConfigError(f"{scheme}://{bucket}/: URLs with ? or # are not read; download the file first")

@@ -2,31 +2,25 @@
 
 import errno
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar
 
 from patchplan.objects.failures import again, as_os_errors, refused, wait_after
 from patchplan.objects.name import URL, ObjectName
+from patchplan.objects.status import Status, status_of, without_marks
 from patchplan.objects.stores import store_of
+from patchplan.objects.waiting import waited
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
     from obstore.store import ObjectStore
 
+Result = TypeVar("Result")
+
 NEAR = 1 << 16
 """Bytes between two ranges up to which they are fetched together: a request costs as much as these, or more."""
-
-
-@dataclass(frozen=True)
-class Status:
-    """What a store says of an object: bytes, seconds since 1970, and a tag that changes with the bytes."""
-
-    size: int
-    mtime: float
-    etag: str | None
 
 
 class ObjectPath(ObjectName):
@@ -41,10 +35,14 @@ class ObjectPath(ObjectName):
         with as_os_errors(str(self)):
             return store_of(self)
 
+    def _ask(self, work: Callable[[], Result], *, changes: bool = False) -> Result:
+        """Do something that may be done twice."""
+        with as_os_errors(str(self)):
+            return waited(partial(again, work), changes=changes)
+
     def stat(self) -> Status:
         """Return what the store says of the object; FileNotFoundError if it is not there."""
-        with as_os_errors(str(self)):
-            return _status(self.store.head(self.key))
+        return status_of(self._ask(lambda: self.store.head(self.key)))
 
     def is_file(self) -> bool:
         """Tell whether there is an object of this name."""
@@ -70,16 +68,20 @@ class ObjectPath(ObjectName):
         with as_os_errors(str(self)):
             for batch in self._pages(start):
                 for one in batch:
-                    yield one["path"].removeprefix(start), _status(one)
+                    yield one["path"].removeprefix(start), status_of(one)
 
     def _pages(self, start: str) -> "Iterator[Sequence[ObjectMeta]]":
-        """Yield what is below, some at a time; a page that was cut off is asked for again."""
+        """Yield what is below, some at a time; a page that was cut off is asked for again.
+
+        What marks a prefix as a folder, an object whose key ends with `/`, is left out.
+        """
         store, last, failures = self.store, None, 0
         while True:
             try:
-                for batch in store.list(start, offset=last):
-                    yield batch
-                    last, failures = batch[-1]["path"] if batch else last, 0
+                pages = iter(store.list(start, offset=last))
+                while batch := waited(partial(next, pages, None)):
+                    yield without_marks(batch, start)
+                    last, failures = batch[-1]["path"], 0
             except Exception as error:
                 failures += 1
                 wait_after(error, failures)
@@ -94,10 +96,10 @@ class ObjectPath(ObjectName):
     def children(self) -> tuple[list[str], dict[str, Status]]:
         """Return the names of the prefixes directly below, and of the objects, with what the store says of them."""
         start = self._start()
-        with as_os_errors(str(self)):
-            found = again(lambda: self.store.list_with_delimiter(start))
-            folders = sorted(one.removeprefix(start).rstrip("/") for one in found["common_prefixes"])
-            return folders, {one["path"].removeprefix(start): _status(one) for one in found["objects"]}
+        found = self._ask(lambda: self.store.list_with_delimiter(start))
+        folders = sorted(one.removeprefix(start).rstrip("/") for one in found["common_prefixes"])
+        objects = (one for one in found["objects"] if one["path"].startswith(start))  # else it marks a folder
+        return folders, {one["path"].removeprefix(start): status_of(one) for one in objects}
 
     def _start(self) -> str:
         if not self.can_list:
@@ -110,13 +112,11 @@ class ObjectPath(ObjectName):
 
     def read_bytes(self, *, at_most: int | None = None) -> bytes:
         """Return the object's bytes; OSError if there are more than allowed."""
-        with as_os_errors(str(self)):
-            return again(partial(self._get, at_most))[0]
+        return self._ask(partial(self._get, at_most))[0]
 
     def read_tagged(self) -> tuple[bytes, str]:
         """Return the object's bytes, and the tag that these bytes have."""
-        with as_os_errors(str(self)):
-            return again(self._get)
+        return self._ask(self._get)
 
     def _get(self, at_most: int | None = None) -> tuple[bytes, str]:
         found = self.store.get(self.key)
@@ -130,16 +130,22 @@ class ObjectPath(ObjectName):
         """What conditions of writes are about: Google's generations, which others call versions, else entity tags."""
         return "version" if self.scheme == "gs" else "e_tag"
 
-    def read_range(self, start: int, stop: int) -> bytes:
-        """Return the bytes [start, stop)."""
-        with as_os_errors(str(self)):
-            return again(lambda: bytes(self.store.get_range(self.key, start=start, end=stop)))
+    def read_range(self, start: int, stop: int, *, etag: str | None = None) -> bytes:
+        """Return the bytes [start, stop) of the object, which must still have this tag where stores know of tags."""
+        if etag is None or self.scheme != "s3":  # tags of web servers may differ between machines that serve the same
+            return self._ask(lambda: bytes(self.store.get_range(self.key, start=start, end=stop)))
+        options: Any = {"range": (start, stop), "if_match": etag}
+        try:
+            return self._ask(lambda: bytes(self.store.get(self.key, options=options).bytes()))
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+            raise OSError(errno.ESTALE, "has changed since it was opened", str(self)) from None
 
     def read_ranges(self, spans: Sequence[tuple[int, int]]) -> list[memoryview]:
         """Return the bytes of many ranges [start, stop), several requests at a time; near ones share a request."""
         starts, ends = [start for start, _ in spans], [stop for _, stop in spans]
-        with as_os_errors(str(self)):
-            found = again(lambda: self.store.get_ranges(self.key, starts=starts, ends=ends, coalesce=NEAR))
+        found = self._ask(lambda: self.store.get_ranges(self.key, starts=starts, ends=ends, coalesce=NEAR))
         return [memoryview(one) for one in found]
 
     def read_head(self, n: int) -> tuple[Status, bytes]:
@@ -148,7 +154,7 @@ class ObjectPath(ObjectName):
             raise FileNotFoundError(errno.ENOENT, "is a bucket or host, no object", str(self))
         with as_os_errors(str(self)):
             try:
-                return again(partial(self._head, n))
+                return waited(partial(again, partial(self._head, n)))
             except Exception as error:
                 if "416" not in str(error):  # an empty object has no range
                     raise
@@ -156,7 +162,7 @@ class ObjectPath(ObjectName):
 
     def _head(self, n: int) -> tuple[Status, bytes]:
         found = self.store.get(self.key, options={"range": (0, n)})
-        return _status(found.meta), bytes(found.bytes())
+        return status_of(found.meta), bytes(found.bytes())
 
     def open(self, mode: str = "rb") -> BinaryIO:
         """Return the object as a file to read from; only what is read is fetched."""
@@ -171,7 +177,7 @@ class ObjectPath(ObjectName):
         mode: Any = "create" if if_absent else "overwrite" if if_etag is None else {self._tagged_by: if_etag}
         with as_os_errors(str(self)):
             try:
-                return self.store.put(self.key, data, mode=mode)[self._tagged_by] or ""
+                return waited(lambda: self.store.put(self.key, data, mode=mode), changes=True)[self._tagged_by] or ""
             except Exception as error:
                 if refused(error):
                     return None
@@ -179,14 +185,12 @@ class ObjectPath(ObjectName):
 
     def upload(self, file: Path) -> None:
         """Put a file, in parts if it is large; nobody sees a part of it."""
-        with as_os_errors(str(self)):
-            again(lambda: self.store.put(self.key, file))
+        self._ask(lambda: self.store.put(self.key, file), changes=True)
 
     def delete(self) -> None:
         """Remove the object, if it is there."""
         try:
-            with as_os_errors(str(self)):
-                again(lambda: self.store.delete(self.key))
+            self._ask(lambda: self.store.delete(self.key), changes=True)
         except FileNotFoundError:
             return
 
@@ -197,7 +201,7 @@ class ObjectPath(ObjectName):
             for batch in self._pages(start):
                 keys = [one["path"] for one in batch if chosen(one["path"].removeprefix(start))]
                 if keys:
-                    again(partial(self.store.delete, keys))
+                    waited(partial(again, partial(self.store.delete, keys)), changes=True)
 
 
 Location = Path | ObjectPath
@@ -222,7 +226,3 @@ def location(given: Uri) -> Location:
     if isinstance(given, ObjectPath):
         return given
     return ObjectPath.of(given) if isinstance(given, str) and is_url(given) else Path(given)
-
-
-def _status(found: Any) -> Status:
-    return Status(found["size"], found["last_modified"].timestamp(), found["e_tag"])

@@ -19,11 +19,12 @@ Key = tuple[str, str, int]
 
 
 class Known(NamedTuple):
-    """What need not be asked for again: bytes in all, what changes when it is written, and how it begins."""
+    """What need not be asked for again: bytes in all, what changes when it is written, how it begins, and its tag."""
 
     size: int
     version: str
     head: bytes
+    etag: str | None = None
 
 
 class _Blocks:
@@ -61,8 +62,9 @@ class ObjectFile(io.RawIOBase):
         super().__init__()
         if known is None:
             status = path.stat()
-            known = Known(status.size, f"{status.etag} {status.mtime} {status.size}", b"")
+            known = Known(status.size, f"{status.etag} {status.mtime} {status.size}", b"", status.etag)
         self.name = str(path)
+        self._etag = known.etag
         self._path, self._size, self._version, self._at = path, known.size, known.version, 0
         if len(known.head) >= BLOCK:
             _BLOCKS.keep((self.name, self._version, 0), known.head[:BLOCK])
@@ -100,7 +102,7 @@ class ObjectFile(io.RawIOBase):
 
     def _fetch(self, start: int, stop: int) -> bytes:
         if stop - start > KEPT_BYTES // 4:
-            return self._path.read_range(start, stop)
+            return self._path.read_range(start, stop, etag=self._etag)
         first = start // BLOCK
         return b"".join(self._blocks(first, -(-stop // BLOCK)))[start - first * BLOCK : stop - first * BLOCK]
 
@@ -110,7 +112,7 @@ class ObjectFile(io.RawIOBase):
         absent = [number for number, block in enumerate(found, first) if block is None]
         if absent:
             low, high = absent[0], absent[-1] + 1
-            data = self._path.read_range(low * BLOCK, min(high * BLOCK, self._size))
+            data = self._path.read_range(low * BLOCK, min(high * BLOCK, self._size), etag=self._etag)
             for number in range(low, high):
                 block = data[(number - low) * BLOCK : (number - low + 1) * BLOCK]
                 _BLOCKS.keep((self.name, self._version, number), block)

@@ -9,6 +9,7 @@ gs: GOOGLE_APPLICATION_CREDENTIALS and what else Google's libraries know; GOOGLE
 import configparser
 import errno
 import os
+import re
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
@@ -16,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from patchplan.errors import MissingExtraError
+from patchplan.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 SCHEMES = ("s3", "gs", "https", "http")
 
-_CLIENT = {"timeout": "600s", "connect_timeout": "10s"}
-"""Of a whole answer, which may be large; a server that is silent is given up by the system before."""
+_CLIENT = {"timeout": "600s", "read_timeout": "30s", "connect_timeout": "10s"}
+"""Of a whole answer, which may be large, and of a server that is silent."""
 
 _RETRIES: dict[str, Any] = {
     "max_retries": 10,
@@ -134,7 +135,11 @@ def _credentials(found: Mapping[str, str]) -> dict[str, Any]:
 
 def _endpoint(found: Mapping[str, str]) -> str | None:
     endpoint = found.get("AWS_ENDPOINT_URL_S3") or found.get("AWS_ENDPOINT_URL")
-    return None if endpoint is None else endpoint.rstrip("/")
+    if endpoint is None:
+        return None
+    if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", endpoint):
+        raise ConfigError(f"AWS_ENDPOINT_URL: found {endpoint!r}; allowed: a URL such as http://HOST:PORT")
+    return endpoint.rstrip("/")
 
 
 def _region(found: Mapping[str, str]) -> str:

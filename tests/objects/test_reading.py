@@ -30,7 +30,7 @@ class Held:
     def stat(self) -> Status:
         return Status(len(self.data), 0.0, self.version)
 
-    def read_range(self, start: int, stop: int) -> bytes:
+    def read_range(self, start: int, stop: int, *, etag: str | None = None) -> bytes:
         assert 0 <= start < stop <= len(self.data)
         self.requests += 1
         return self.data[start:stop]
