@@ -8,7 +8,8 @@ from typing import Self
 from urllib.parse import quote, unquote
 
 from patchplan.errors import ConfigError
-from patchplan.objects.stores import SCHEMES
+
+SCHEMES = ("s3", "gs", "https", "http")
 
 URL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://(.*)", re.DOTALL)
 

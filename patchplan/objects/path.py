@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar
 
 from patchplan.objects.failures import again, as_os_errors, refused, wait_after
 from patchplan.objects.name import URL, ObjectName
+from patchplan.objects.reading import open_object
 from patchplan.objects.status import Status, status_of, without_marks
 from patchplan.objects.stores import store_of
 from patchplan.objects.waiting import waited
@@ -166,8 +167,6 @@ class ObjectPath(ObjectName):
 
     def open(self, mode: str = "rb") -> BinaryIO:
         """Return the object as a file to read from; only what is read is fetched."""
-        from patchplan.objects.reading import open_object
-
         if mode != "rb":
             raise ValueError(f"found mode {mode!r}; allowed: 'rb'")
         return open_object(self)

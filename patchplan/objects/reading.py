@@ -4,15 +4,25 @@ import io
 import os
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, Protocol
 
-if TYPE_CHECKING:
-    from patchplan.objects.path import ObjectPath
+from patchplan.objects.status import Status
 
 BLOCK = 1 << 16
 """Bytes that are fetched at least: directories of TIFF files are small and lie near each other."""
 
 KEPT_BYTES = 32 << 20
+
+
+class Readable(Protocol):
+    """An object; its text is its URL."""
+
+    def stat(self) -> Status:
+        """Return what the store says of it."""
+
+    def read_range(self, start: int, stop: int, *, etag: str | None = None) -> bytes:
+        """Return the bytes [start, stop) of what has this tag."""
+
 
 Key = tuple[str, str, int]
 """URL, version and number of a block."""
@@ -58,7 +68,7 @@ _BLOCKS = _Blocks()
 class ObjectFile(io.RawIOBase):
     """The blocks of an object, fetched when they are read."""
 
-    def __init__(self, path: "ObjectPath", known: Known | None = None) -> None:
+    def __init__(self, path: Readable, known: Known | None = None) -> None:
         super().__init__()
         if known is None:
             status = path.stat()
@@ -120,6 +130,6 @@ class ObjectFile(io.RawIOBase):
         return [block for block in found if block is not None]
 
 
-def open_object(path: "ObjectPath", known: Known | None = None) -> BinaryIO:
+def open_object(path: Readable, known: Known | None = None) -> BinaryIO:
     """Open an object to read; FileNotFoundError if it is not there."""
     return io.BufferedReader(ObjectFile(path, known))

@@ -18,13 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from patchplan.errors import ConfigError, MissingExtraError
+from patchplan.objects.name import ObjectName
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
-
-    from patchplan.objects.path import ObjectPath
-
-SCHEMES = ("s3", "gs", "https", "http")
 
 _CLIENT = {"timeout": "600s", "read_timeout": "30s", "connect_timeout": "10s"}
 """Of a whole answer, which may be large, and of a server that is silent."""
@@ -64,7 +61,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
 
 
-def store_of(path: "ObjectPath") -> "ObjectStore":
+def store_of(path: ObjectName) -> "ObjectStore":
     """Return the obstore store of a path's bucket or host: one for each, and for each set of settings.
 
     Raises
@@ -105,7 +102,7 @@ def _opened(scheme: str, bucket: str, settings: tuple[tuple[str, str], ...]) -> 
     return HTTPStore.from_url(f"{scheme}://{bucket}", client_options=client, retry_config=_RETRIES)  # type: ignore[arg-type]
 
 
-def kvstore(path: "ObjectPath | Path") -> dict[str, Any]:
+def kvstore(path: ObjectName | Path) -> dict[str, Any]:
     """Return where a folder or prefix is, in the words of tensorstore."""
     if isinstance(path, Path):
         return {"driver": "file", "path": f"{path.as_posix()}/"}
