@@ -80,9 +80,14 @@ class UploadGrowth(LocalGrowth):
         self._url.delete_below(self._ours)
         names = [name for name, _ in walk(self.place)]
         with ThreadPoolExecutor(_UPLOADS) as pool:
-            for _ in pool.map(lambda name: (self._url / name).upload(self.place / name), names):
+            for _ in pool.map(self._upload, names):
                 pass
         self._beside.delete_below(lambda name: is_state(name) and name != LOCK)
+
+    def _upload(self, name: str) -> None:
+        assert self._lease is not None  # noqa: S101 - it was claimed
+        self._lease.check()
+        (self._url / name).upload(self.place / name)
 
     def close(self) -> None:
         """Remove what grew here, and let go of the lock."""
