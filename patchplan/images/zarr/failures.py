@@ -22,7 +22,10 @@ def plain_error(error: Exception, folder: str) -> Exception:
             key = _QUOTED.search(text)
             where = f"{key.group(1)}: " if key is not None else ""
             return OSError(number, where + os.strerror(number))
-    return type(error)(" ".join(text.split()))
+    said = " ".join(text.split())
+    if "HTTP code 403" in said:
+        said += "; servers that nobody may list say so of chunks that were never written, too"
+    return type(error)(said)
 
 
 def _key(path: str, depth: int) -> str:
