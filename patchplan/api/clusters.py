@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from patchplan.cluster import Cluster, told_path
-from patchplan.cluster.connecting import check_installed, connect
 from patchplan.errors import ConfigError, OutputError, TilesError
 from patchplan.objects import Location
 from patchplan.stitching.target import Target
@@ -22,19 +21,30 @@ def check_scheduled(target: Target, tiles: Sequence[Location], *, shared: bool) 
             "--scheduler: the tiles are arrays or objects in memory, which workers do not see; write them to a stack "
             "or a folder of files"
         )
-    check_installed()
+    _check_installed()
 
 
 def check_filtered(*, there: bool) -> None:
     """Raise an error for a plan whose filter workers are to measure, if there is none, or no library for it."""
     if not there:
         raise ConfigError("--scheduler: workers read the pixels for a filter, and there is none in the config")
+    _check_installed()
+
+
+def _check_installed() -> None:
+    from patchplan.cluster.connecting import check_installed
+
     check_installed()
 
 
 @contextmanager
 def connected(scheduler: Any, workers: int, seen: Sequence[Location], *, whole: bool) -> Iterator[Cluster | None]:
-    """Yield a cluster whose workers see these paths; `whole` says that the output is one file."""
+    """Yield a cluster whose workers see these paths, None without one; `whole` says that the output is one file."""
+    if scheduler is None:
+        yield None
+        return
+    from patchplan.cluster.connecting import connect
+
     with connect(scheduler, workers=workers, paths=list(map(told_path, seen))) as cluster:
         if cluster is not None and whole and not cluster.on_this_machine:
             raise ConfigError(

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from patchplan.core.amounts import whole_number
 from patchplan.core.offsets import check_range
@@ -166,6 +165,8 @@ def _rows_with(plan: "Plan", rows: range | IntArray, name: str, value: str | int
         raise PlanError(f"--{name}: found {value!r}; {plan.path} has no column {name}")
     if not len(rows):
         return rows
+    import pyarrow.compute as pc  # a tenth of a second, for what few commands need
+
     start, there, found = int(rows[0]), set(), []
     for table in plan.batches(start=start, stop=int(rows[-1]) + 1):
         column = table.column(name)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from patchplan.core.specs import IntArray
@@ -20,6 +19,8 @@ ORDERS = (("epoch", "fold", "index"), ("epoch", "fold", "split", "index"))
 
 def keys_of(table: pa.Table, order: Sequence[str]) -> IntArray:
     """Return the columns of an order, shape (n, k); splits as numbers."""
+    import pyarrow.compute as pc  # a tenth of a second, for what few commands need
+
     columns = [table.column(name) for name in order]
     numbers = [
         pc.fill_null(pc.index_in(column, pa.array(SPLITS)), len(SPLITS)).cast(pa.int64()) if name == "split" else column

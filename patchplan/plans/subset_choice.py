@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from patchplan.core.amounts import whole_number
@@ -153,6 +152,8 @@ def _holding(numbers: Numbers, column: str) -> Callable[[pa.Table], NDArray[np.b
 
 
 def _equal(column: str, value: str | int) -> Callable[[pa.Table], NDArray[np.bool_]]:
+    import pyarrow.compute as pc
+
     return lambda table: pc.equal(table.column(column), value).to_numpy()
 
 

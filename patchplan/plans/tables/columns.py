@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from patchplan.core.axes import spatial_axes
 from patchplan.core.checks import check_inside, check_values
@@ -115,7 +114,7 @@ def check_filled(table: pa.Table, source: str) -> pa.Table:
     for name in table.schema.names:
         if table.column(name).null_count:
             raise PlanError(f"{source}: column {name} has {table.column(name).null_count} empty (or NaN) fields")
-        if name in COUNTED and len(table) and (lowest := pc.min(table.column(name)).as_py()) < 0:
+        if name in COUNTED and len(table) and (lowest := table.column(name).to_numpy().min()) < 0:
             raise PlanError(f"{source}: column {name} has {lowest}; allowed are 0 and more")
     return table
 

@@ -66,7 +66,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("outputs")
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cases())
 @example(("ome-zarr", IMAGES[3], "float32", CanvasOptions(chunks=(7, 7), levels=3), 1, 0))
 def test_all_levels_hold_what_was_written(folder, case):
