@@ -15,13 +15,16 @@ from patchplan.objects.stores import store_of
 from patchplan.objects.waiting import waited
 
 if TYPE_CHECKING:
-    from obstore import ObjectMeta
+    from obstore import ObjectMeta, PutResult
     from obstore.store import ObjectStore
 
 Result = TypeVar("Result")
 
 NEAR = 1 << 16
 """Bytes between two ranges up to which they are fetched together: a request costs as much as these, or more."""
+
+AT_ONCE = 1 << 23
+"""Bytes up to which a store can be asked to put a file only where there is none."""
 
 
 class ObjectPath(ObjectName):
@@ -174,17 +177,30 @@ class ObjectPath(ObjectName):
     def write_bytes(self, data: bytes, *, if_absent: bool = False, if_etag: str | None = None) -> str | None:
         """Put an object at once, and return its tag; None if it was to be absent, or of this tag, and is not."""
         mode: Any = "create" if if_absent else "overwrite" if if_etag is None else {self._tagged_by: if_etag}
+        return self._put(lambda: self.store.put(self.key, data, mode=mode))
+
+    def upload(self, file: Path, *, if_absent: bool = False) -> bool:
+        """Put a file, in parts if it is large; nobody sees a part of it. False if it was to be absent, and is not.
+
+        A store makes sure itself that a file of up to `AT_ONCE` bytes replaces nothing; before a larger one it is
+        asked. Where an answer was lost on the way, the object that is there already may be this file.
+        """
+        if if_absent and file.stat().st_size > AT_ONCE:
+            if_absent = False
+            if self.is_file():
+                return False
+        mode: Literal["create", "overwrite"] = "create" if if_absent else "overwrite"
+        return self._put(partial(again, lambda: self.store.put(self.key, file, mode=mode))) is not None
+
+    def _put(self, work: "Callable[[], PutResult]") -> str | None:
+        """Put an object, and return its tag; None if it is not as it was to be."""
         with as_os_errors(str(self)):
             try:
-                return waited(lambda: self.store.put(self.key, data, mode=mode), changes=True)[self._tagged_by] or ""
+                return waited(work, changes=True)[self._tagged_by] or ""
             except Exception as error:
                 if refused(error):
                     return None
                 raise
-
-    def upload(self, file: Path) -> None:
-        """Put a file, in parts if it is large; nobody sees a part of it."""
-        self._ask(lambda: self.store.put(self.key, file), changes=True)
 
     def delete(self) -> None:
         """Remove the object, if it is there."""

@@ -4,22 +4,16 @@ from pathlib import Path
 
 from patchplan.errors import OutputError
 from patchplan.objects import ObjectPath
-
-AT_ONCE = 1 << 23
-"""Bytes up to which a store can be asked to put a file only where there is none."""
+from patchplan.objects.path import AT_ONCE
 
 
 def put_file(path: ObjectPath, file: Path, *, overwrite: bool) -> None:
     """Put a file; OutputError if it may not replace anything, and another run has put another one there meanwhile."""
-    if overwrite or file.stat().st_size > AT_ONCE:
-        if not overwrite and path.is_file():
-            raise _written(path)
-        path.upload(file)
-        return
-    data = file.read_bytes()
-    if path.write_bytes(data, if_absent=True) is None and path.read_bytes() != data:  # else an answer was lost
-        raise _written(path)
+    if not path.upload(file, if_absent=not overwrite) and not _is_same(path, file):
+        raise OutputError(f"{path}: another run has written it meanwhile; use --overwrite to replace it")
 
 
-def _written(path: ObjectPath) -> OutputError:
-    return OutputError(f"{path}: another run has written it meanwhile; use --overwrite to replace it")
+def _is_same(path: ObjectPath, file: Path) -> bool:
+    """Tell whether an object holds these bytes: the answer to a first try may have been lost."""
+    size = file.stat().st_size
+    return size <= AT_ONCE and path.stat().size == size and path.read_bytes() == file.read_bytes()

@@ -1,4 +1,4 @@
-"""A bucket of a server that runs here, images and tiles of every kind on a disk, and the same in the bucket."""
+"""Images and tiles of every kind on a disk, and the same in a bucket and on the web."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +8,6 @@ import pytest
 from patchplan.objects import ObjectPath
 from tests.remote.making import make_images, make_tiles, put
 from tests.remote.web import serving
-from tests.remote_out.conftest import bucket, bucket_of_all, endpoint
-
-__all__ = ["bucket", "bucket_of_all", "endpoint"]
 
 
 @pytest.fixture(scope="session")

@@ -1,32 +1,13 @@
-"""A bucket of a server that runs here, and what the tests write into it."""
+"""What the tests write into a bucket."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
-from unittest import mock
-from uuid import uuid4
 
 import pytest
 
-from patchplan.objects import ObjectPath
 from patchplan.stitching import engine
-from tests.s3 import serving
 from tests.stitching.making import write_case
 
 SIDE, TILE = 200, 96
-
-
-@pytest.fixture(scope="session")
-def endpoint() -> Iterator[str]:
-    """A server of S3, with one bucket."""
-    with serving() as settings, mock.patch.dict(os.environ, settings):
-        yield settings["AWS_ENDPOINT_URL"]
-
-
-@pytest.fixture
-def bucket(endpoint) -> ObjectPath:
-    """A prefix that no other test uses."""
-    return ObjectPath("s3", "bucket", uuid4().hex)
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +20,3 @@ def made(tmp_path_factory) -> Path:
 def small_boxes(monkeypatch):
     """A box is one block, so that there is something to stop."""
     monkeypatch.setattr(engine, "choose_box", lambda work, *_: work.renderer.block)
-
-
-@pytest.fixture(scope="session")
-def bucket_of_all(endpoint) -> ObjectPath:
-    """A prefix for many examples of one test."""
-    return ObjectPath("s3", "bucket", uuid4().hex)
