@@ -146,21 +146,27 @@ class DaskSession:
         return ended
 
     def _results(self, ended: list[Key]) -> Iterator[tuple[Piece[Any], tuple[Any] | None]]:
-        """Yield pieces and what came of them; None for one whose workers died."""
+        """Yield pieces and what came of them; None for one whose workers died, maybe when it was done."""
         futures = {key: self._under_way.pop(key) for key in ended}
         good = [future for future, _ in futures.values() if future.status == "finished"]
-        results = dict(zip((one.key for one in good), self._gathered(good), strict=True)) if good else {}
+        results = self._gathered(good) if good else {}
+        lost = {future.key for future in good} - results.keys()
         for key, (future, piece) in futures.items():
             if key in results:
                 yield piece, (results[key],)
             else:
-                yield piece, self._failure(future)
+                yield piece, None if key in lost else self._failure(future)
 
-    def _gathered(self, futures: "Sequence[Future]") -> list[Any]:
-        try:
-            found: list[Any] = self._client.gather(futures)
-        except (OSError, TimeoutError, CancelledError) as error:  # what a piece itself raised is no result
-            raise self._cluster.lost() from error
+    def _gathered(self, futures: "Sequence[Future]") -> dict[Key, Any]:
+        """Return results by key; without those that were lost with the workers that held them."""
+        with suppress(Exception):
+            return dict(zip((one.key for one in futures), self._client.gather(futures), strict=True))
+        found: dict[Key, Any] = {}
+        for future in futures:
+            with suppress(Exception, CancelledError):
+                found[future.key] = future.result(timeout=SECONDS * 10)
+        if not found:
+            self._cluster.counts()  # raises if it is the scheduler that is gone
         return found
 
     def _failure(self, future: "Future") -> tuple[BaseException] | None:
@@ -170,6 +176,8 @@ class DaskSession:
         error = future.exception() if future.status == "error" else None
         if isinstance(error, KilledWorker):
             return None
+        if future.status in ("pending", "lost"):
+            return None  # it was done, and is no more, as its worker died with the result
         if error is None:
             return (self._cluster.lost(),)
         if self._cluster.lacks_us(error):
