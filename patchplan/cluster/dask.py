@@ -58,14 +58,16 @@ class DaskCluster:
             raise self.lost() from error
         for address, problem in sorted(found.items()):
             if self.lacks_us(problem):
-                raise self.without_us(address)
+                raise self.without_us(f"worker {address}")
             if isinstance(problem, str):  # else it has gone since
                 raise ClusterError(f"worker {address} {problem}")
 
     @staticmethod
     def lacks_us(error: object) -> bool:
-        """Tell whether an error is of a worker that lacks what we are."""
-        return isinstance(error, ModuleNotFoundError) and str(error.name).split(".")[0] == "patchplan"
+        """Tell whether an error is of a worker that lacks what we are; some come as their text only."""
+        if isinstance(error, ModuleNotFoundError):
+            return str(error.name).split(".")[0] == "patchplan"
+        return isinstance(error, Exception) and "No module named 'patchplan" in str(error).replace("\\'", "'")
 
     def without_us(self, worker: str) -> ClusterError:
         """Return the error of a worker that lacks what we are."""

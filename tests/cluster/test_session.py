@@ -12,6 +12,7 @@ import pytest
 from patchplan.cluster import Piece, versions
 from patchplan.cluster import session as sessions
 from patchplan.cluster.connecting import connect
+from patchplan.cluster.dask import DaskCluster
 from patchplan.errors import ClusterError, ConfigError, MissingExtraError
 from tests.cluster.serving import serving
 
@@ -182,3 +183,12 @@ def test_other_things_are_no_schedulers(monkeypatch):
         connect("local", workers=1, paths=[]),
     ):
         pass
+
+
+def test_a_worker_without_us_is_known_by_what_is_left_of_its_error():
+    lacks_us = DaskCluster.lacks_us
+    assert lacks_us(Exception("ModuleNotFoundError(\"No module named 'patchplan'\")"))
+    assert lacks_us(ModuleNotFoundError("No module named 'patchplan.cluster'", name="patchplan.cluster"))
+    assert not lacks_us(ModuleNotFoundError("No module named 'numpy'", name="numpy"))
+    assert not lacks_us(Exception("No module named 'numpy'"))
+    assert not lacks_us(None)
