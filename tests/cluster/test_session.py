@@ -2,9 +2,11 @@
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from patchplan.cluster import Piece, versions
 from patchplan.cluster import session as sessions
 from patchplan.cluster.connecting import connect
 from patchplan.cluster.dask import DaskCluster
+from patchplan.cluster.quiet import LOGGERS, quiet
 from patchplan.errors import ClusterError, ConfigError, MissingExtraError
 from tests.cluster.serving import serving
 
@@ -192,3 +195,14 @@ def test_a_worker_without_us_is_known_by_what_is_left_of_its_error():
     assert not lacks_us(ModuleNotFoundError("No module named 'numpy'", name="numpy"))
     assert not lacks_us(Exception("No module named 'numpy'"))
     assert not lacks_us(None)
+
+
+def test_what_distributed_says_is_heard_again_when_the_last_of_several_runs_ends():
+    before = [logging.getLogger(name).level for name in LOGGERS], list(warnings.filters)
+    first, second = quiet(), quiet()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert logging.getLogger("distributed").level == logging.CRITICAL
+    second.__exit__(None, None, None)
+    assert ([logging.getLogger(name).level for name in LOGGERS], list(warnings.filters)) == before
