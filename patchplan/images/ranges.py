@@ -15,12 +15,16 @@ from patchplan.objects.path import NEAR
 
 @dataclass(frozen=True)
 class Ranges:
-    """Bytes of an object from `offset` on, as an array in C order."""
+    """Bytes of an object from `offset` on, as an array in C order.
+
+    Reading is an OSError once the object has changed since it had the tag, where there is one.
+    """
 
     path: ObjectPath
     dtype: np.dtype[Any]
     offset: int
     shape: tuple[int, ...]
+    etag: str | None = None
 
     def __getitem__(self, box: Box) -> NDArray[Any]:
         """Return a box; slices have start and stop and lie inside."""
@@ -35,7 +39,7 @@ class Ranges:
         numbers = [int(np.ravel_multi_index(index, self.shape[:together])) if index else 0 for index in places]
         starts = [self.offset + number * size + inner[0].start * row for number in numbers]
         length = (inner[0].stop - inner[0].start) * row
-        found = self.path.read_ranges([(start, start + length) for start in starts])
+        found = self.path.read_ranges([(start, start + length) for start in starts], etag=self.etag)
         for index, data in zip(places, found, strict=True):
             block = np.frombuffer(data, self.dtype).reshape(-1, *self.shape[together + 1 :])
             place = tuple(i - piece.start for i, piece in zip(index, outer, strict=True))

@@ -22,9 +22,18 @@ _KINDS = {
     ),
     "UnauthenticatedError": (errno.EACCES, "the store wants credentials (AWS_ACCESS_KEY_ID ...), or others"),
     "NotSupportedError": (errno.ENOTSUP, "the store cannot do this"),
-    "InvalidPathError": (errno.EINVAL, "no name of an object, or one below has no such name (an empty part, a tab)"),
-    "PreconditionError": (errno.ESTALE, "has changed since it was looked at"),
+    "InvalidPathError": (errno.EINVAL, ""),  # says which key
+    "PreconditionError": (errno.ESTALE, "has changed since it was opened"),
+    "Shorter": (errno.ESTALE, "has changed since it was opened: it is shorter now"),
 }
+
+_WORDS = {
+    "404 Not Found": "NotFoundError",
+    "403 Forbidden": "PermissionDeniedError",
+    "416 Range": "Shorter",
+    "but object was only": "Shorter",
+}
+"""What listing, and ranges that are not there, have instead of kinds of errors."""
 
 _OF_THE_WEB = {
     errno.EACCES: "the server denies access",
@@ -38,25 +47,39 @@ def as_os_errors(url: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename is None and type(error) is FileNotFoundError:
-            raise FileNotFoundError(errno.ENOENT, _KINDS["NotFoundError"][1], url) from None
-        raise
-    except BaseException as error:
-        # a panic of obstore is no Exception
-        if type(error).__module__.partition(".")[0] not in ("obstore", "pyo3_runtime"):
+        if error.filename is not None:
             raise
-        number, text = _KINDS.get(_kind(error), (errno.EIO, ""))
+        if error.errno is None:  # as obstore says that something is not there
+            missing = type(error) is FileNotFoundError
+            number, text = _KINDS["NotFoundError"] if missing else (errno.EIO, one_line(str(error)))
+            raise OSError(number, text, url) from None
+        raise OSError(error.errno, error.strerror, url) from None
+    except BaseException as error:
+        kind = _kind(error)
+        # a panic of obstore is no Exception
+        if kind != "InvalidPathError" and type(error).__module__.partition(".")[0] not in ("obstore", "pyo3_runtime"):
+            raise
+        number, text = _KINDS.get(kind, (errno.EIO, ""))
         if url.startswith("http"):
             text = _OF_THE_WEB.get(number, text)
+        if kind == "InvalidPathError":
+            text = _unusable(str(error))
         raise OSError(number, text or one_line(str(error)), url) from None
 
 
 def _kind(error: BaseException) -> str:
-    """Return the kind of an error; listing what is not there, or is denied, has none of its own."""
+    """Return the kind of an error; of some things obstore says only in words what they are."""
     said = str(error)
-    if "404 Not Found" in said:
-        return "NotFoundError"
-    return "PermissionDeniedError" if "403 Forbidden" in said else type(error).__name__
+    if isinstance(error, ValueError) and said.startswith("Could not parse path"):
+        return "InvalidPathError"
+    return next((kind for words, kind in _WORDS.items() if words in said), type(error).__name__)
+
+
+def _unusable(said: str) -> str:
+    """Return that a key cannot be used, and which: obstore lists nothing where there is one such key."""
+    found = re.search(r'Path "(.*?)"(?: contained|: Encountered)', said, re.DOTALL)
+    key = f"the key {found[1]!r}" if found else "the key of an object here"
+    return f"{key} cannot be used: it has an empty part, '.', '..' or a control character; rename or remove that object"
 
 
 def again(work: Callable[[], Result]) -> Result:
@@ -96,5 +119,6 @@ def one_line(text: str) -> str:
     first = re.sub(r"\S+://\S+", "URL", first).strip(" :.,-")
     first = re.sub(r"^Generic \S+ error: ", "", first)
     why = re.search(r'message: "([^"]+)"', text)
-    first += f" ({why[1]})" if why else ""
+    if why or "kind: Timeout" in text:
+        first += f" ({why[1] if why else 'nothing was heard in time'})"
     return f"the store does not answer as it should: {first[:MAX_TEXT]}"

@@ -14,6 +14,13 @@ SCHEMES = ("s3", "gs", "https", "http")
 URL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://(.*)", re.DOTALL)
 
 
+HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^][\s:@/?#\\%]+)(?::(\d{1,5}))?")
+
+BUCKET = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*")
+
+UNUSABLE = re.compile(r"[\x00-\x1f\x7f]")
+
+
 @dataclass(frozen=True, order=True)
 class ObjectName:
     """The name of an object, or of what lies below a prefix: `scheme://bucket/key`, for the web `scheme://host/key`."""
@@ -33,7 +40,7 @@ class ObjectName:
 
         Examples
         --------
-        >>> ObjectName.of("s3://bucket/slides//a.zarr/")
+        >>> ObjectName.of("s3://bucket/slides/a.zarr/")
         ObjectName(scheme='s3', bucket='bucket', key='slides/a.zarr')
         """
         found = URL.fullmatch(url)
@@ -42,14 +49,15 @@ class ObjectName:
             allowed = ", ".join(f"{one}://" for one in SCHEMES)
             raise ConfigError(f"{url}: found a URL of {scheme or 'no'}://; allowed: {allowed}, or a path")
         bucket, _, key = rest.partition("/")
-        if not bucket or "@" in bucket:
-            raise ConfigError(f"{scheme}://: needs a bucket or host without a user, such as {scheme}://NAME/path")
-        if re.search(r"[\s\\]", bucket):
-            raise ConfigError(f"{url}: found {bucket!r} for the name of a bucket or host; allowed: one without spaces")
         if scheme in ("http", "https"):
-            if "?" in key or "#" in key:
-                raise ConfigError(f"{scheme}://{bucket}/: URLs with ? or # are not read; download the file first")
-            key = unquote(key)
+            bucket, key = re.split(r"[?#]", bucket)[0], unquote(key)
+        _check_bucket(scheme, bucket)
+        if scheme in ("http", "https") and re.search(r"[?#]", rest):
+            raise ConfigError(f"{scheme}://{bucket}/: URLs with ? or # are not read; download the file first")
+        if "//" in f"/{key}":
+            raise ConfigError(f"{url}: found an empty part ('//'); allowed: one / between parts, and one at the end")
+        if UNUSABLE.search(key):
+            raise ConfigError(f"{url!r}: found a tab, line break or such in the name; allowed: all other characters")
         return cls(scheme, bucket, _normal(key))
 
     def __str__(self) -> str:
@@ -102,6 +110,27 @@ class ObjectName:
     def can_list(self) -> bool:
         """Whether the store tells what lies below a prefix; the web does not."""
         return self.scheme in ("s3", "gs")
+
+
+def _check_bucket(scheme: str, bucket: str) -> None:
+    if not bucket or "@" in bucket:
+        raise ConfigError(f"{scheme}://: needs a bucket or host without a user, such as {scheme}://NAME/path")
+    is_web = scheme in ("http", "https")
+    if not (is_host(bucket) if is_web else BUCKET.fullmatch(bucket)):
+        allowed = "HOST or HOST:PORT" if is_web else "letters, digits, '.', '_' and '-', no spaces"
+        raise ConfigError(f"{scheme}://{bucket}: found {bucket!r} for the name of a bucket or host; allowed: {allowed}")
+
+
+def is_host(text: str) -> bool:
+    """Tell whether a text is HOST or HOST:PORT.
+
+    Examples
+    --------
+    >>> [is_host(text) for text in ("here:9000", "[::1]:9000", "here:90000", "[here")]
+    [True, True, False, False]
+    """
+    found = HOST.fullmatch(text)
+    return found is not None and int(found[2] or 0) < 1 << 16
 
 
 def _normal(key: str) -> str:

@@ -7,15 +7,17 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar
 
-from patchplan.objects.failures import again, as_os_errors, refused, wait_after
+from patchplan.objects.failures import again, as_os_errors, refused
+from patchplan.objects.fetching import Span, check_length, fetched, fetched_together
+from patchplan.objects.listing import pages
 from patchplan.objects.name import URL, ObjectName
 from patchplan.objects.reading import open_object
-from patchplan.objects.status import Status, status_of, without_marks
+from patchplan.objects.status import Status, status_of
 from patchplan.objects.stores import store_of
 from patchplan.objects.waiting import waited
 
 if TYPE_CHECKING:
-    from obstore import ObjectMeta, PutResult
+    from obstore import PutResult
     from obstore.store import ObjectStore
 
 Result = TypeVar("Result")
@@ -39,6 +41,14 @@ class ObjectPath(ObjectName):
         with as_os_errors(str(self)):
             return store_of(self)
 
+    @property
+    def _named(self) -> str:
+        """The key of the object."""
+        if not self.key:
+            problem = "is a bucket or host, which is no single image or file; name what is in it"
+            raise FileNotFoundError(errno.ENOENT, problem, str(self))
+        return self.key
+
     def _ask(self, work: Callable[[], Result], *, changes: bool = False) -> Result:
         """Do something that may be done twice."""
         with as_os_errors(str(self)):
@@ -46,12 +56,10 @@ class ObjectPath(ObjectName):
 
     def stat(self) -> Status:
         """Return what the store says of the object; FileNotFoundError if it is not there."""
-        return status_of(self._ask(lambda: self.store.head(self.key)))
+        return status_of(self._ask(lambda: self.store.head(self._named)))
 
     def is_file(self) -> bool:
         """Tell whether there is an object of this name."""
-        if not self.key:
-            return False
         try:
             self.stat()
         except FileNotFoundError:
@@ -70,27 +78,9 @@ class ObjectPath(ObjectName):
         """Yield everything below: the rest of its key, and what the store says of it."""
         start = self._start()
         with as_os_errors(str(self)):
-            for batch in self._pages(start):
+            for batch in pages(self.store, start):
                 for one in batch:
                     yield one["path"].removeprefix(start), status_of(one)
-
-    def _pages(self, start: str) -> "Iterator[Sequence[ObjectMeta]]":
-        """Yield what is below, some at a time; a page that was cut off is asked for again.
-
-        What marks a prefix as a folder, an object whose key ends with `/`, is left out.
-        """
-        store, last, failures = self.store, None, 0
-        while True:
-            try:
-                pages = iter(store.list(start, offset=last))
-                while batch := waited(partial(next, pages, None)):
-                    yield without_marks(batch, start)
-                    last, failures = batch[-1]["path"], 0
-            except Exception as error:
-                failures += 1
-                wait_after(error, failures)
-            else:
-                return
 
     def iterdir(self) -> Iterator["ObjectPath"]:
         """Yield what lies directly below, objects and prefixes, in the order of their names."""
@@ -123,7 +113,7 @@ class ObjectPath(ObjectName):
         return self._ask(self._get)
 
     def _get(self, at_most: int | None = None) -> tuple[bytes, str]:
-        found = self.store.get(self.key)
+        found = self.store.get(self._named)
         size = found.meta["size"]
         if at_most is not None and size > at_most:
             raise OSError(errno.EFBIG, f"has {size:,} bytes, too many for what it is; allowed are {at_most:,}")
@@ -135,27 +125,27 @@ class ObjectPath(ObjectName):
         return "version" if self.scheme == "gs" else "e_tag"
 
     def read_range(self, start: int, stop: int, *, etag: str | None = None) -> bytes:
-        """Return the bytes [start, stop) of the object, which must still have this tag where stores know of tags."""
-        if etag is None or self.scheme != "s3":  # tags of web servers may differ between machines that serve the same
-            return self._ask(lambda: bytes(self.store.get_range(self.key, start=start, end=stop)))
-        options: Any = {"range": (start, stop), "if_match": etag}
-        try:
-            return self._ask(lambda: bytes(self.store.get(self.key, options=options).bytes()))
-        except OSError as error:
-            if error.errno != errno.ESTALE:
-                raise
-            raise OSError(errno.ESTALE, "has changed since it was opened", str(self)) from None
+        """Return the bytes [start, stop) of the object, of that version where the store knows of versions.
 
-    def read_ranges(self, spans: Sequence[tuple[int, int]]) -> list[memoryview]:
-        """Return the bytes of many ranges [start, stop), several requests at a time; near ones share a request."""
-        starts, ends = [start for start, _ in spans], [stop for _, stop in spans]
-        found = self._ask(lambda: self.store.get_ranges(self.key, starts=starts, ends=ends, coalesce=NEAR))
-        return [memoryview(one) for one in found]
+        Raises
+        ------
+        OSError
+            If the object has changed since it had this tag, or is too short.
+        """
+        return bytes(self._ask(lambda: self._fetch(etag, (start, stop))))
+
+    def read_ranges(self, spans: Sequence[Span], *, etag: str | None = None) -> list[memoryview]:
+        """Return the bytes of many ranges as `read_range` does, several at a time; near ones share a request."""
+        with as_os_errors(str(self)):
+            return waited(lambda: fetched_together(lambda span: again(lambda: self._fetch(etag, span)), spans, NEAR))
+
+    def _fetch(self, etag: str | None, span: Span) -> memoryview:
+        # tags of web servers may differ between machines that serve the same, and weak ones never match
+        is_exact = self.can_list and etag is not None and not etag.startswith("W/")
+        return fetched(self.store, self._named, span, {"if_match": etag} if is_exact and etag else {})
 
     def read_head(self, n: int) -> tuple[Status, bytes]:
         """Return what the store says of the object, and its first bytes; FileNotFoundError if it is not there."""
-        if not self.key:
-            raise FileNotFoundError(errno.ENOENT, "is a bucket or host, no object", str(self))
         with as_os_errors(str(self)):
             try:
                 return waited(partial(again, partial(self._head, n)))
@@ -165,8 +155,10 @@ class ObjectPath(ObjectName):
         return self.stat(), b""
 
     def _head(self, n: int) -> tuple[Status, bytes]:
-        found = self.store.get(self.key, options={"range": (0, n)})
-        return status_of(found.meta), bytes(found.bytes())
+        found = self.store.get(self._named, options={"range": (0, n)})
+        status, data = status_of(found.meta), memoryview(found.bytes())
+        check_length(data, (0, min(n, status.size)))
+        return status, bytes(data)
 
     def open(self, mode: str = "rb") -> BinaryIO:
         """Return the object as a file to read from; only what is read is fetched."""
@@ -177,7 +169,7 @@ class ObjectPath(ObjectName):
     def write_bytes(self, data: bytes, *, if_absent: bool = False, if_etag: str | None = None) -> str | None:
         """Put an object at once, and return its tag; None if it was to be absent, or of this tag, and is not."""
         mode: Any = "create" if if_absent else "overwrite" if if_etag is None else {self._tagged_by: if_etag}
-        return self._put(lambda: self.store.put(self.key, data, mode=mode))
+        return self._put(lambda: self.store.put(self._named, data, mode=mode))
 
     def upload(self, file: Path, *, if_absent: bool = False) -> bool:
         """Put a file, in parts if it is large; nobody sees a part of it. False if it was to be absent, and is not.
@@ -190,7 +182,7 @@ class ObjectPath(ObjectName):
             if self.is_file():
                 return False
         mode: Literal["create", "overwrite"] = "create" if if_absent else "overwrite"
-        return self._put(partial(again, lambda: self.store.put(self.key, file, mode=mode))) is not None
+        return self._put(partial(again, lambda: self.store.put(self._named, file, mode=mode))) is not None
 
     def _put(self, work: "Callable[[], PutResult]") -> str | None:
         """Put an object, and return its tag; None if it is not as it was to be."""
@@ -205,7 +197,7 @@ class ObjectPath(ObjectName):
     def delete(self) -> None:
         """Remove the object, if it is there."""
         try:
-            self._ask(lambda: self.store.delete(self.key), changes=True)
+            self._ask(lambda: self.store.delete(self._named), changes=True)
         except FileNotFoundError:
             return
 
@@ -213,7 +205,7 @@ class ObjectPath(ObjectName):
         """Remove objects below that are chosen by the rest of their keys."""
         start = self._start()
         with as_os_errors(str(self)):
-            for batch in self._pages(start):
+            for batch in pages(self.store, start):
                 keys = [one["path"] for one in batch if chosen(one["path"].removeprefix(start))]
                 if keys:
                     waited(partial(again, partial(self.store.delete, keys)), changes=True)

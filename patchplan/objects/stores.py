@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from patchplan.errors import ConfigError, MissingExtraError
-from patchplan.objects.name import ObjectName
+from patchplan.objects.name import ObjectName, is_host
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -131,11 +131,14 @@ def _credentials(found: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _endpoint(found: Mapping[str, str]) -> str | None:
-    endpoint = found.get("AWS_ENDPOINT_URL_S3") or found.get("AWS_ENDPOINT_URL")
-    if endpoint is None:
+    name = next((name for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL") if found.get(name)), None)
+    if name is None:
         return None
-    if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", endpoint):
-        raise ConfigError(f"AWS_ENDPOINT_URL: found {endpoint!r}; allowed: a URL such as http://HOST:PORT")
+    endpoint = found[name]
+    parts = re.fullmatch(r"https?://([^/]+)(/[^\s?#]*)?", endpoint)
+    if parts is None or not is_host(parts[1]):
+        shown = re.sub(r"[^/]*@", "***@", endpoint)  # it may be a password
+        raise ConfigError(f"{name}: found {shown!r}; allowed: a URL such as http://HOST:PORT")
     return endpoint.rstrip("/")
 
 

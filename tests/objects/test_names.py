@@ -35,7 +35,7 @@ def test_parts_are_those_of_paths(key, below):
 def test_what_is_no_url_is_a_local_path():
     assert location("C:/slides/a.tif") == Path("C:/slides/a.tif")
     assert location(Path("a")) == Path("a")
-    assert str(location("S3://bucket//a//b/")) == "s3://bucket/a/b"
+    assert str(location("S3://bucket/a/b/")) == "s3://bucket/a/b"
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,19 @@ def test_what_is_no_url_is_a_local_path():
         ("s3:///a", "s3://: needs a bucket or host"),
         ("https://me:secret@host/a", "https://: needs a bucket or host without a user"),
         ("https://host/a?token=x", r"https://host/: URLs with \? or # are not read"),
+        ("https://host?token=x", r"https://host/: URLs with \? or # are not read"),
+        ("https://host:99999/a", "found 'host:99999' for the name of a bucket or host; allowed: HOST or HOST:PORT"),
+        ("http://[x/a", r"found '\[x' for the name of a bucket or host; allowed: HOST"),
+        ("s3://buc ket/a", "found 'buc ket' for the name of a bucket or host; allowed: letters, digits"),
+        ("s3://../a", r"found '\.\.' for the name of a bucket or host; allowed: letters, digits"),
+        (
+            "s3://bucket/img//a.tif",
+            r"s3://bucket/img//a\.tif: found an empty part \('//'\); allowed: one / between parts",
+        ),
+        ("s3://bucket//a.tif", "found an empty part"),
+        ("s3://bucket/a//", "found an empty part"),
+        ("https://host/a/%2Fb", "found an empty part"),
+        ("s3://bucket/a\tb", r"'s3://bucket/a\\tb': found a tab, line break or such in the name"),
     ],
 )
 def test_other_urls_are_refused(url, problem):
@@ -83,6 +96,21 @@ def test_tensorstore_is_set_up_from_the_environment(settings, credentials, monke
         "endpoint": "http://here:1",
         "aws_region": "x",
     }
+
+
+ENDPOINTS = ["http://", "here:9000", "not a url", "http://[x", "http://a:b", "http://a:99999", "http://a?b", "ftp://a"]
+
+
+@pytest.mark.parametrize("endpoint", [*ENDPOINTS, "http://me:secret@a"])
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+def test_an_endpoint_is_a_url(monkeypatch, name, endpoint):
+    monkeypatch.setenv(name, endpoint)
+    path = location("s3://bucket/a")
+    assert isinstance(path, ObjectPath)
+    for work in (lambda: path.store, lambda: kvstore(path)):
+        with pytest.raises(ConfigError, match=f"^{name}: found '.*'; allowed: a URL such as http://HOST:PORT") as error:
+            work()
+        assert "secret" not in str(error.value)
 
 
 def test_other_stores_for_tensorstore():

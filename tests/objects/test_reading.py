@@ -35,7 +35,7 @@ class Held:
         self.requests += 1
         return self.data[start:stop]
 
-    def read_ranges(self, spans: Sequence[tuple[int, int]]) -> list[memoryview]:
+    def read_ranges(self, spans: Sequence[tuple[int, int]], *, etag: str | None = None) -> list[memoryview]:
         return [memoryview(self.read_range(start, stop)) for start, stop in spans]
 
 
