@@ -43,7 +43,8 @@ class NpyRecipe:
 class _NpyReader:
     def __init__(self, recipe: NpyRecipe) -> None:
         path = location(recipe.path)
-        shape, fortran, dtype, header = _header(look(path))
+        seen = look(path)
+        shape, fortran, dtype, header = _header(seen)
         if (shape, fortran, dtype.str, len(header)) != (recipe.shape, recipe.fortran, recipe.dtype, recipe.offset):
             was = f"{recipe.shape} {np.dtype(recipe.dtype)}"
             raise RefusedError(f"has changed since it was opened: its header says {shape} {dtype}, was {was}")
@@ -52,7 +53,7 @@ class _NpyReader:
         if not isinstance(path, ObjectPath):
             self._map = np.memmap(path, dtype, "r", len(header), shape, order)
         else:
-            self._map = Ranges(path, dtype, len(header), shape)
+            self._map = Ranges(path, dtype, len(header), shape, seen.etag)
 
     def read(self, box: Box) -> NDArray[Any]:
         return self._map[box]

@@ -59,6 +59,23 @@ def test_an_object_that_is_replaced_while_it_is_open_is_an_error(tmp_path, bucke
         file.read(4)
 
 
+@pytest.mark.parametrize("name", ["raw.tif", "tiled.tif", "image.npy"])
+def test_pixels_of_an_object_that_is_replaced_are_never_mixed(tmp_path, bucket, name):
+    pixels = np.random.default_rng(0).integers(0, 60000, (400, 500), "u2")  # larger than what is read to open it
+    if name.endswith("npy"):
+        np.save(tmp_path / name, pixels)
+    else:
+        tifffile.imwrite(tmp_path / name, pixels, tile=(64, 64) if name == "tiled.tif" else None)
+    (bucket / name).upload(tmp_path / name)
+    with patchplan.open_image(str(bucket / name)) as source:
+        source.read(0, (0, 0), (8, 8))
+        body = bytearray((tmp_path / name).read_bytes())
+        body[-1] ^= 1
+        (bucket / name).write_bytes(bytes(body))
+        with pytest.raises(ImageError, match="has changed since it was opened"):
+            source.read(0, (300, 300), (50, 90))
+
+
 def test_an_object_that_got_shorter_is_an_error_of_one_line(tmp_path, bucket):
     tifffile.imwrite(tmp_path / "a.tif", np.random.default_rng(0).integers(0, 9, (900, 900), "u1"), tile=(64, 64))
     (bucket / "a.tif").upload(tmp_path / "a.tif")

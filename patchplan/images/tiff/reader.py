@@ -75,6 +75,7 @@ class TiffReader:
     def __init__(self, tif: "TiffFile", series: "TiffPageSeries", seen: Seen) -> None:
         self._lock = threading.RLock()
         remote = seen.path if isinstance(seen.path, ObjectPath) else None
+        self._etag = seen.etag
         self._held = seen.head if remote is not None and len(seen.head) >= seen.size else None
         self._remote = None if self._held is not None else remote
         self._tif, self._series = tif, series
@@ -109,7 +110,7 @@ class TiffReader:
         if self._held is not None:
             return np.frombuffer(self._held, dtype, prod(shape), offset).reshape(shape)
         if self._remote is not None:
-            return Ranges(self._remote, dtype, offset, shape)
+            return Ranges(self._remote, dtype, offset, shape, self._etag)
         return np.memmap(handle.path, dtype, "r", offset, shape)
 
     def _gather(self, box: Box) -> NDArray[Any]:
@@ -157,7 +158,7 @@ class TiffReader:
         wanted = [n for n in wanted if not CACHE.holds((self, number, n))]
         while wanted:
             many = max(1, bisect_right(list(itertools.accumulate(counts[n] for n in wanted)), AHEAD_BYTES))
-            found = self._remote.read_ranges([self._span(page, n) for n in wanted[:many]])
+            found = self._remote.read_ranges([self._span(page, n) for n in wanted[:many]], etag=self._etag)
             yield from zip(wanted[:many], found, strict=True)
             del wanted[:many]
 
@@ -191,7 +192,9 @@ class TiffReader:
             data = self._fetch(page.parent.filehandle, offset, stop)
         else:
             found = next((bytes(text) for n, text in ahead if n == segment), None)
-            data = self._remote.read_range(offset, stop) if found is None else found  # dropped since it was held
+            data = (
+                self._remote.read_range(offset, stop, etag=self._etag) if found is None else found
+            )  # dropped since it was held
         with self._lock:
             arguments: dict[str, Any] = {"_fullsize": self._page.is_tiled}
             if page.jpegtables is not None:
