@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError
 from contextlib import suppress
 from itertools import count, islice
 from queue import Empty, SimpleQueue
@@ -163,7 +162,7 @@ class DaskSession:
             return dict(zip((one.key for one in futures), self._client.gather(futures), strict=True))
         found: dict[Key, Any] = {}
         for future in futures:
-            with suppress(Exception, CancelledError):
+            with suppress(Exception):
                 found[future.key] = future.result(timeout=SECONDS * 10)
         if not found:
             self._cluster.counts()  # raises if it is the scheduler that is gone

@@ -192,9 +192,9 @@ class TiffReader:
             data = self._fetch(page.parent.filehandle, offset, stop)
         else:
             found = next((bytes(text) for n, text in ahead if n == segment), None)
-            data = (
-                self._remote.read_range(offset, stop, etag=self._etag) if found is None else found
-            )  # dropped since it was held
+            if found is None:  # dropped since it was held
+                found = self._remote.read_range(offset, stop, etag=self._etag)
+            data = found
         with self._lock:
             arguments: dict[str, Any] = {"_fullsize": self._page.is_tiled}
             if page.jpegtables is not None:
