@@ -97,8 +97,9 @@ def test_kills_at_every_step_leave_the_old_or_the_new_output(tmp_path):
 
 
 def test_what_a_killed_run_left_is_replaced_with_overwrite_only(path):
-    left = path.with_name("out.zarr.partial") / "out.zarr"
+    left = path.with_name("out.zarr.partial") / "0123abcd-out.zarr"
     (left / "0").mkdir(parents=True)
+    (left.parent / "lock").touch()
     (left / "0" / "zarr.json").write_text("{}")
     with (
         pytest.raises(OutputError, match=r"out\.zarr\.partial: is left from a run that was stopped; use --resume"),
@@ -107,6 +108,45 @@ def test_what_a_killed_run_left_is_replaced_with_overwrite_only(path):
         pass
     write(path, "new")
     assert names(path.parent) == ["out.zarr"]
+
+
+def plant_late(place: Path) -> None:
+    """Write a block as a worker does that was taken for gone: folders that are lost are made again."""
+    place.joinpath("0", "c").mkdir(parents=True, exist_ok=True)
+    place.joinpath("0", "c", "7").write_text("late")
+
+
+def test_what_a_run_that_was_taken_for_gone_still_writes_is_in_no_other_output(path):
+    with published_folder(path, overwrite=False, ours=OURS) as gone:
+        (gone / "zarr.json").write_text("first")
+    with published_folder(path, overwrite=True, ours=OURS) as place:
+        (place / "zarr.json").write_text("second")
+        plant_late(gone)
+    assert names(path) == ["zarr.json"]
+    assert names(path.parent) == ["out.zarr"]
+    plant_late(gone)
+    write(path, "third")
+    assert names(path.parent) == ["out.zarr"]
+    assert read(path) == {"third"}
+
+
+def test_what_is_written_late_is_no_stopped_run(path):
+    """There is no lock: nobody is told to resume or overwrite, and no file of somebody else's is lost."""
+    with pytest.raises(Stop), published_folder(path, overwrite=False, ours=OURS) as gone:
+        raise Stop
+    plant_late(gone)
+    (gone.parent / "notes.txt").write_text("mine")
+    with (
+        pytest.raises(OutputError, match=r"out\.zarr\.partial: is not replaced, because notes\.txt in it is no part"),
+        published_folder(path, overwrite=False, ours=OURS),
+    ):
+        pass
+    assert (gone.parent / "notes.txt").read_text() == "mine"
+    (gone.parent / "notes.txt").unlink()
+    with published_folder(path, overwrite=False, ours=OURS) as place:
+        (place / "zarr.json").write_text("{}")
+    assert names(path.parent) == ["out.zarr"]
+    assert names(path) == ["zarr.json"]
 
 
 @pytest.mark.parametrize("publish", [published_folder, published_file])

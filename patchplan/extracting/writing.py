@@ -17,7 +17,7 @@ from patchplan.extracting.on_cluster import cutting, piece
 from patchplan.extracting.target import Target
 from patchplan.journal import Identity, Records, recorded
 from patchplan.objects import Location, ObjectPath
-from patchplan.publish import clear, partial_of, written_at
+from patchplan.publish import clear, is_stopped, written_at
 from patchplan.publish.checksums import manifest_of
 from patchplan.publish.files import look
 from patchplan.tiles.writing.writer import TileWriter
@@ -45,9 +45,8 @@ class Running:
         """Tell whether there is an output, or what a stopped run left of it, that need not be made anew."""
         if not self.resume:
             return False
-        _, left, _, _ = look(partial_of(path))
         _, _, there, _ = look(path)
-        return left or (there and not self.overwrite)
+        return is_stopped(path) or (there and not self.overwrite)
 
 
 def is_finished(content: Content, target: Target, uuid: str, images: Iterable[Location], *, checksums: bool) -> bool:
@@ -62,7 +61,7 @@ def is_finished(content: Content, target: Target, uuid: str, images: Iterable[Lo
     """
     path = target.path
     clear(path)  # a run may have been killed at its very last step
-    if partial_of(path).is_dir() or not path.exists():
+    if is_stopped(path) or not path.exists():
         return False
     again = "use --overwrite to replace it, or another name"
     if not target.is_complete(content, uuid):

@@ -10,7 +10,7 @@ intact records count, in another one only those that a SYNCED record declares to
 
 from patchplan.journal.identity import Identity
 from patchplan.journal.reading import Found, is_complete, read_journal
-from patchplan.journal.recording import CHECKSUMS, OVERWRITE, AnyJournal, Recording, is_published, recorded
+from patchplan.journal.recording import CHECKSUMS, OVERWRITE, AnyJournal, Recording, recorded
 from patchplan.journal.records import RECORD, Kind, Records, mark, pieces
 from patchplan.journal.stamps import stamp
 from patchplan.journal.writing import Journal
@@ -27,7 +27,6 @@ __all__ = [
     "Recording",
     "Records",
     "is_complete",
-    "is_published",
     "mark",
     "pieces",
     "read_journal",

@@ -17,7 +17,7 @@ from patchplan.errors import OutputError
 from patchplan.objects import Location, ObjectPath
 from patchplan.publish.locks import flush_folder
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _NAMESPACE = UUID("8e0f6d0a-3a51-5c1e-9d1c-5b2f6a7d4c90")
 

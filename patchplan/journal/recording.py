@@ -1,11 +1,13 @@
 """A run that can be gone on with: what it is and what it has done, in the partial folder of its output."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import numpy as np
 
+from patchplan.errors import OutputError
 from patchplan.journal.identity import Facts, Identity, check_same, read_identity, write_identity
 from patchplan.journal.reading import is_complete, read_journal
 from patchplan.journal.records import RECORD, Kind, Records, mark
@@ -29,6 +31,9 @@ OVERWRITE = "overwrite"
 CHECKSUMS = "checksums"
 """Whether it wants checksums."""
 
+TAG = "tag"
+"""Where its output grows."""
+
 REPLACED = "replaced"
 """The stamp of the output that it was to replace."""
 
@@ -37,8 +42,8 @@ REPLACED = "replaced"
 class Recording:
     """A journal that is open, and what an earlier run noted in it.
 
-    `published` tells that the output had its name already when that run was stopped, so that nothing is left
-    to do; `notes` say what a user should know of the journal.
+    `published` tells that the output had its name already when that run was stopped, or the one that finished its
+    shares, so that nothing is left to do; `notes` say what a user should know of the journal.
     """
 
     journal: AnyJournal
@@ -102,8 +107,11 @@ def recorded(
     if growth.resumed and path.exists():
         found = read_journal(path, identity.number)
         records, lost = found.entries, found.lost
-    complete = bool((records["kind"] == Kind.COMPLETE).any())
-    published = complete and part is None and growth.has_name()
+    if part is None:
+        complete = bool((records["kind"] == Kind.COMPLETE).any())
+    else:
+        complete = is_complete(growth.partial / JOURNAL, identity.number)
+    published = complete and growth.has_name()
     if not published:
         if part is None:  # what is written now is not complete yet, whatever an earlier run came to
             records = records[records["kind"] != Kind.COMPLETE]
@@ -130,20 +138,27 @@ def _told(path: Location, lost: int) -> tuple[str, ...]:
     return (f"{path}: {lost:,} records could not be read or trusted; what they told of is written again",)
 
 
-def is_published(growth: Growth, run: int) -> bool:
-    """Tell whether a run was stopped when its output had its name already."""
-    return growth.has_name() and is_complete(growth.partial / JOURNAL, run)
-
-
 def settle(growth: Growth, identity: Identity, check_more: CheckMore, *, shared: bool) -> Facts:
-    """Write what the run is, or compare it with what it was; return what the first run told beside the facts."""
+    """Write what the run is, or compare it with what it was; return what the first run told beside the facts.
+
+    The output grows where the first run began it.
+    """
     path, there = growth.partial / RUN, stamp([growth.path])
-    named = Identity(identity.facts, {**identity.more, REPLACED: there})
+    named = Identity(identity.facts, {**identity.more, REPLACED: there, TAG: growth.tag})
     if not path.exists() and write_identity(path, named, only_first=shared):
         return named.more
     found = read_identity(path)
     check_same(found.facts, identity.facts, growth.partial)
     check_more(found.more, identity.more, growth.partial)
+    growth.tag = _tag(found.more, path)
     # it may replace what it was told to replace, and nothing that came since
     growth.overwrite |= found.more.get(OVERWRITE) is True and found.more.get(REPLACED) == there
     return found.more
+
+
+def _tag(more: Facts, path: Location) -> str:
+    """Return where an output grows; OutputError if that is no name of ours: it becomes part of a path."""
+    tag = str(more.get(TAG))
+    if not re.fullmatch(r"([0-9a-f]{8})?", tag):
+        raise OutputError(f"{path}: found {TAG} {tag!r}; allowed: 8 hexadecimal digits; use --overwrite to begin anew")
+    return tag

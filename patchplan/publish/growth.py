@@ -1,19 +1,25 @@
 """Outputs that grow beside the name that was asked for, and take it when they are whole.
 
-out.zarr.partial/           what a run needs while it lives, and leaves if it is stopped
-out.zarr.partial/lock       locked while a run lives; lock-K by one that has a share of it
-out.zarr.partial/out.zarr   the output, a folder or a file, which becomes out.zarr by one rename
-out.zarr.partial/sha256     its checksums, if they are asked for, which become out.zarr.sha256
-out.zarr.partial/run.json   what the run is, as long as another may go on with it
-out.zarr.partial/journal    what it has done; journal-K of a share, image-I.json and closed.json what is known of tiles
-out.zarr.partial/scratch/   what does not fit into memory; scratch-K of a share
+out.zarr.partial/                    what a run needs while it lives, and leaves if it is stopped
+out.zarr.partial/lock                locked while a run lives; lock-K by one that has a share of it
+out.zarr.partial/0123abcd-out.zarr   the output, a folder or a file, which becomes out.zarr by one rename
+out.zarr.partial/sha256              its checksums, if they are asked for, which become out.zarr.sha256
+out.zarr.partial/run.json            what the run is, as long as another may go on with it
+out.zarr.partial/journal             what it has done; journal-K of a share
+out.zarr.partial/image-I.json        what is known of tiles, as is closed.json
+out.zarr.partial/scratch/            what does not fit into memory; scratch-K of a share
+
+Each output has a tag before its name while it grows, which only those know that go on with it: a process that was taken
+for gone, on whatever machine, wakes up and still writes, does so where no other run reads.
 """
 
 import os
+import re
 import shutil
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 
 from patchplan.errors import OutputError
 from patchplan.publish.checksums import check_manifest, manifest_of, write_checksums
@@ -33,14 +39,18 @@ class LocalGrowth:
 
     def __init__(self, path: Path, *, folder: bool, overwrite: bool, ours: Ours) -> None:
         self.path, self.is_folder, self.overwrite, self._ours = path, folder, overwrite, ours
-        self.partial = partial_of(path)
-        # no output may be taken for what lies beside it
-        self.place = self.partial / (f"{path.name}.output" if STATE.fullmatch(path.name) else path.name)
+        self.partial, self.tag = partial_of(path), token_hex(4)
+        self._tagged = re.compile(rf"(\.?)[0-9a-f]{{8}}-(?={re.escape(path.name)})")
         self.checksums = self.partial / CHECKSUMS
         self.resumed = self.has_checksums = self.keep = False
         self.advice = ""
         self._locks: list[int] = []
         self._folder: int | None = None
+
+    @property
+    def place(self) -> Path:
+        """Where the output grows."""
+        return self.partial / f"{self.tag}-{self.path.name}"
 
     def check_free(self) -> None:
         """Raise OutputError unless the output may take its name."""
@@ -83,6 +93,7 @@ class LocalGrowth:
             if not going_on and not shared:
                 self.check_free()
             new = not partial.exists()
+            begun = not new and any(STATE.fullmatch(entry.name) for entry in partial.iterdir())
             try:
                 partial.mkdir(exist_ok=True)
                 handle = lock_file(partial / LOCK, shared=shared)
@@ -90,23 +101,26 @@ class LocalGrowth:
                     raise OutputError(f"{partial}: another run is writing there; wait for it, or give another name")
                 self.keep = shared or not new  # what is there is not ours to remove until it is known to be
                 self._locks.append(handle)
+                self._folder = open_folder(partial)
+                self.resumed = going_on
+                if going_on and not shared:  # else others write at the same time, and who finishes looks
+                    check_ours(partial, self._is_mine, links=True)
+                elif not going_on and not shared:
+                    self._clear(resume=resume or not begun)
+                    self.keep = False
             except BaseException:
-                if new:
+                if not begun:
                     with suppress(OSError):
                         (partial / LOCK).unlink(missing_ok=True)
                         partial.rmdir()
                 raise
-            self._folder = open_folder(partial)
-            self.resumed = going_on
-            if going_on and not shared:  # else others write at the same time, and who finishes looks
-                check_ours(partial, self._is_mine, links=True)
-            elif not going_on and not shared:
-                self._clear(resume=resume)
-                self.keep = False
         clear(path)
 
     def _clear(self, *, resume: bool) -> None:
-        """Remove what a stopped run left, if it is nothing to go on with or may be replaced."""
+        """Remove what a stopped run left, if it is nothing to go on with or may be replaced.
+
+        Where not even a lock is, a process that was taken for gone has written after all had been removed.
+        """
         names = left_in(self.partial)
         if not names:
             return
@@ -118,9 +132,11 @@ class LocalGrowth:
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
     def _is_mine(self, name: str) -> bool:
-        if STATE.fullmatch(name) or name == self.place.name:
+        if STATE.fullmatch(name):
             return True
-        return self._ours(name.removeprefix(f"{self.place.name}/") if self.is_folder else name)
+        plain = self._tagged.sub(r"\1", name, count=1) if self._tagged.match(name) else ""
+        below = plain.removeprefix(f"{self.path.name}/") if self.is_folder else plain
+        return plain == self.path.name or self._ours(below)
 
     def seal(self, threads: int, progress: Progress | None = None) -> None:
         """Remove what killed writers left in a complete output, and write its checksums unless they are there."""

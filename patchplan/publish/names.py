@@ -68,13 +68,13 @@ def _stopped(partial: Location) -> OutputError:
 
 def _check_stopped(path: Location) -> None:
     """Raise OutputError if what is there is the beginning of an output, which grows in its place."""
-    if isinstance(path, ObjectPath) and is_begun(path):
+    if isinstance(path, ObjectPath) and is_stopped(path):
         refuse_held(partial_of(path) / LOCK)
         raise _stopped(partial_of(path))
 
 
-def is_begun(path: ObjectPath) -> bool:
-    """Tell whether what is there is part of an output, by what lies beside it."""
+def is_stopped(path: Location) -> bool:
+    """Tell whether a run was stopped that another may go on with, or that left part of an output under its name."""
     return any((partial_of(path) / name).is_file() for name in (RUN, UPLOADING))
 
 

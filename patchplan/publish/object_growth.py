@@ -29,7 +29,7 @@ class ObjectGrowth:
         self.partial = partial_of(path)
         self.overwrite, self._ours = overwrite, ours
         self.resumed = self.has_checksums = self.keep = False
-        self.advice = ""
+        self.advice = self.tag = ""
         self._leases: list[Lease] = []
         self._begun = self._shared = self._is_mine_alone = self._published = False
 

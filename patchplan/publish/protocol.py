@@ -14,6 +14,9 @@ class Growth(Protocol):
 
     Attributes
     ----------
+    tag : str
+        Tells where it grows from where others of this name do; a run that goes on takes that of the first. In an
+        object store it says nothing: there all grow in one place.
     resumed : bool
         Whether what an earlier run left is there.
     overwrite : bool
@@ -38,6 +41,7 @@ class Growth(Protocol):
     def partial(self) -> Location:
         """The folder of the run, for its journal and scratch data."""
 
+    tag: str
     resumed: bool
     overwrite: bool
     has_checksums: bool

@@ -14,7 +14,7 @@ from patchplan.cluster import Session
 from patchplan.errors import OutputError
 from patchplan.journal import Recording, Records, recorded
 from patchplan.objects import Location, ObjectPath
-from patchplan.publish import Growth, clear, partial_of
+from patchplan.publish import Growth, clear, is_stopped
 from patchplan.publish.checksums import manifest_of
 from patchplan.stitching.canvases import Canvas
 from patchplan.stitching.canvases.finished import is_finished, is_image
@@ -115,7 +115,7 @@ def is_there(job: StitchJob) -> bool:
     if path is None:
         return False
     clear(path)  # a run may have been killed at its very last step
-    if partial_of(path).exists() or not path.exists():
+    if is_stopped(path) or not path.exists():
         return False
     for data_idx in range(len(job.auditor.plan.images)):
         below = job.destination.path_of(data_idx)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patchplan.errors import AuditError, ConfigError, OutputError
-from patchplan.journal import RECORD, Records, is_complete, is_published, read_journal
+from patchplan.journal import RECORD, Records, is_complete, read_journal
 from patchplan.publish import Growth
 from patchplan.publish.names import JOURNAL
 from patchplan.stitching.canvases.opening import block_of
@@ -46,9 +46,9 @@ def run_share(job: StitchJob, share: Share, progress: Progress | None = None) ->
     job.destination.check_possible()
     with job.destination.growing(resume=job.resume, shared=True) as growth:
         assert growth is not None  # noqa: S101 - there is a path, by the kind
-        if is_published(growth, job.identity.number):
-            return job.there(outputs)
         with recorded_run(job, growth, share) as recording:
+            if recording.published:
+                return job.there(outputs)
             if len(recording.records) and not job.resume:
                 raise OutputError(f"{growth.partial}: share {share} was begun before; use --resume to go on with it")
             ledger = Ledger(recording.journal, recording.records, resumed=growth.resumed)

@@ -6,7 +6,7 @@ from patchplan.core.specs import IntArray
 from patchplan.errors import TilesError
 from patchplan.images.paths import is_zarr_folder
 from patchplan.objects import Location, ObjectPath
-from patchplan.publish.names import is_begun
+from patchplan.publish.names import is_stopped
 from patchplan.tiles.folder import FolderTiles
 from patchplan.tiles.npy import NpyTiles
 from patchplan.tiles.places import Places
@@ -73,7 +73,7 @@ def open_tiles(
         if not path.exists() and not (is_store and isinstance(path, ObjectPath)):  # of which the web lists nothing
             raise TilesError(f"{path}: no such file or folder; patchplan extract makes tiles")
         if not is_store:
-            if isinstance(path, ObjectPath) and path.can_list and is_begun(path):
+            if isinstance(path, ObjectPath) and path.can_list and is_stopped(path):
                 raise TilesError(f"{path}: is not complete: the run that writes it has not ended, or was stopped")
             return FolderTiles(path, places, ndim, threads, form)
         return open_zarr(

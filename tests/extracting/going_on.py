@@ -11,6 +11,7 @@ import patchplan
 from patchplan.extracting.batches import batches
 from tests.extracting.making import ENDS
 from tests.extracting.stopping import StoppedError, stop_here, stopping_after
+from tests.grown import grown
 
 ROWS = 5
 N_BATCHES = 15
@@ -42,7 +43,7 @@ def stop(made: Path, folder: Path, kind: str, after: int, order: list[int] | Non
         pytest.raises(StoppedError),
     ):
         extract(made, folder, kind, **options)
-    return folder / f"{ENDS[kind]}.partial" / ENDS[kind]
+    return grown(folder / f"{ENDS[kind]}.partial")
 
 
 def files_of(place: Path) -> list[Path]:

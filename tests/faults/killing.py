@@ -15,6 +15,7 @@ from pathlib import Path
 from patchplan.journal.records import Kind
 from tests.faults.cases import CASES, Case, copy, empty, fast_disk, make_inputs, standing
 from tests.faults.stopping import When, entries, finish, kill_after, kill_when, run
+from tests.grown import grown
 from tests.plans.making import files_of
 
 BESIDE = {".partial", ".old", ".sha256"}
@@ -115,7 +116,7 @@ class Killing:
             assert found is not None, f"neither {output} nor {output}.old is there: {names}"
         assert found in (self._earlier, self.wanted), f"{output} is neither the whole old nor the whole new one"
         self.phases[self.phase(done=found == self.wanted)] += 1
-        self._journalled |= journalled(self.folder / f"{output}.partial", output)
+        self._journalled |= journalled(self.folder / f"{output}.partial")
         if self.over and not (self.folder / f"{output}.partial").exists():
             self._journalled = {}  # it had ended, and is to be replaced
 
@@ -131,7 +132,7 @@ class Killing:
         kinds = entries(partial / "journal")["kind"].tolist()
         if Kind.COMPLETE in kinds:
             return "4 complete"
-        levels = partial / self.case.output / "1" / "c"
+        levels = grown(partial) / "1" / "c"
         return "3 finishing" if Kind.IMAGE in kinds or levels.exists() else "2 blocks"
 
     def resume(self) -> None:
@@ -154,9 +155,9 @@ class Killing:
         self.kept += len(after)
 
 
-def journalled(partial: Path, output: str) -> Stats:
+def journalled(partial: Path) -> Stats:
     """Return what is known of the files that hold full resolution of a series, and that the journal lists."""
-    if not (partial / "journal").exists() or not (partial / output / "0" / "c").is_dir():
+    if not (partial / "journal").exists() or not (grown(partial) / "0" / "c").is_dir():
         return {}
     names = []
     for entry in entries(partial / "journal"):
@@ -165,7 +166,7 @@ def journalled(partial: Path, output: str) -> Stats:
             names += [
                 f"0/c/{entry['sample']}/{y}/{x}" for y in range(top, top + high) for x in range(left, left + wide)
             ]
-    return stats_of(partial / output, names)
+    return stats_of(grown(partial), names)
 
 
 def stats_of(path: Path, names: "list[str] | Stats") -> Stats:

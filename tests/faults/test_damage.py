@@ -9,6 +9,7 @@ import pytest
 from tests.faults.damages import CHUNK, JOURNAL, RUN, Damage, cut, lengthen, remove
 from tests.faults.going_on import Stopped, stop
 from tests.faults.stopping import blocks
+from tests.grown import grown
 
 OUTPUTS = ("zarr", "shards", "tiff", "npy", "several")
 
@@ -50,11 +51,22 @@ def test_a_damaged_record_of_the_run(stopped, place, damage):
     damaged(stopped("zarr"), place / "here", "run.json", damage)
 
 
+def growing(stopped: Stopped) -> str:
+    """Return what the output is called while it grows."""
+    return grown(stopped.folder / stopped.partial).name
+
+
+def scratch_in(partial: Path) -> Path:
+    """Return the scratch store of a TIFF."""
+    [found] = partial.glob(".*.scratch")
+    return found
+
+
 def chunk_of(stopped: Stopped) -> str:
     """Return a file of the output that the journal lists: the first block is among those written first."""
-    level = f"{stopped.case.output}/0/c/0/0/0"
-    assert (stopped.folder / stopped.partial / level).exists()
-    return level
+    chunk = grown(stopped.folder / stopped.partial) / "0/c/0/0/0"
+    assert chunk.exists()
+    return str(chunk.relative_to(stopped.folder / stopped.partial))
 
 
 @pytest.mark.parametrize("damage", CHUNK.values(), ids=CHUNK)
@@ -66,12 +78,12 @@ def test_a_damaged_chunk(stopped, place, name, damage):
 
 @pytest.mark.parametrize("damage", RUN.values(), ids=RUN)
 def test_damaged_metadata_of_the_growing_output(stopped, place, damage):
-    damaged(stopped("zarr"), place / "here", "out.zarr/0/zarr.json", damage)
+    damaged(stopped("zarr"), place / "here", f"{growing(stopped('zarr'))}/0/zarr.json", damage)
 
 
 @pytest.mark.parametrize("damage", [cut, lengthen, remove])
 def test_a_growing_array_that_is_damaged(stopped, place, damage):
-    damaged(stopped("npy"), place / "here", "out.npy", damage)
+    damaged(stopped("npy"), place / "here", growing(stopped("npy")), damage)
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
@@ -87,7 +99,7 @@ def test_the_growing_output_is_gone_and_the_journal_is_not(stopped, place, name)
 
 @pytest.mark.parametrize("lost", ["0", "0/c", "0/c/0", "0/c/0/1"])
 def test_folders_of_the_growing_output_are_gone(stopped, place, lost):
-    damaged(stopped("zarr"), place / "here", f"out.zarr/{lost}", remove)
+    damaged(stopped("zarr"), place / "here", f"{growing(stopped('zarr'))}/{lost}", remove)
 
 
 LEFT = ("0/c/0/0/0.__lock", f"0/c/7/19/19.{'0a' * 16}.partial", "0/zarr.json.0123abcd.new", "zarr.json.0123abcd.new")
@@ -97,17 +109,17 @@ LEFT = ("0/c/0/0/0.__lock", f"0/c/7/19/19.{'0a' * 16}.partial", "0/zarr.json.012
 @pytest.mark.parametrize("name", ["zarr", "tiff"])
 def test_what_a_killed_writer_leaves_is_not_published(stopped, place, name):
     folder = stopped(name).copied(place / "here")
-    grown = folder / stopped(name).partial / ("out.zarr" if name == "zarr" else ".out.ome.tif.scratch")
+    place = grown(folder / stopped(name).partial) if name == "zarr" else scratch_in(folder / stopped(name).partial)
     for left in LEFT:
-        (grown / left).parent.mkdir(parents=True, exist_ok=True)
-        (grown / left).write_bytes(b"half of it")
+        (place / left).parent.mkdir(parents=True, exist_ok=True)
+        (place / left).write_bytes(b"half of it")
     assert stopped(name).check(folder, stopped(name).resumed(folder))
 
 
 def test_what_is_no_part_of_the_output_is_not_published_or_named(stopped, place):
     """A file that somebody put there is not lost either."""
     folder = stopped("zarr").copied(place / "here")
-    note = folder / stopped("zarr").partial / "out.zarr" / "notes.txt"
+    note = grown(folder / stopped("zarr").partial) / "notes.txt"
     note.write_text("mine")
     done = stopped("zarr").resumed(folder)
     if done.code == 0:

@@ -13,8 +13,8 @@ PROMPT = 2.0
 
 MOMENTS: dict[str, tuple[str, When]] = {
     "blocks": ("zarr", blocks("out.zarr")),
-    "pyramid": ("shards", exists("out.zarr.partial/out.zarr/1/c/*")),
-    "TIFF pass": ("tiff", exists("out.ome.tif.partial/out.ome.tif")),
+    "pyramid": ("shards", exists("out.zarr.partial/*-out.zarr/1/c/*")),
+    "TIFF pass": ("tiff", exists("out.ome.tif.partial/*-out.ome.tif")),
     "array": ("npy", blocks("out.npy")),
     "patches": ("stack", blocks("out.zarr")),
 }

@@ -10,8 +10,8 @@ from tests.faults.stopping import When, blocks, exists
 
 MOMENTS: dict[tuple[str, bool], list[When]] = {
     ("zarr", True): [blocks("out.zarr"), blocks("out.zarr", 5)],
-    ("shards", False): [exists("out.zarr.partial/out.zarr/1/c/*")],
-    ("tiff", True): [blocks("out.ome.tif"), exists("out.ome.tif.partial/out.ome.tif")],
+    ("shards", False): [exists("out.zarr.partial/*-out.zarr/1/c/*")],
+    ("tiff", True): [blocks("out.ome.tif"), exists("out.ome.tif.partial/*-out.ome.tif")],
     ("npy", False): [blocks("out.npy")],
     ("several", False): [blocks("out")],
     ("stack", False): [blocks("out.zarr")],

@@ -12,6 +12,7 @@ from tests.faults.cases import CASES
 from tests.faults.damages import remove
 from tests.faults.going_on import run_here
 from tests.faults.stopping import DEADLINE, DRAWS, blocks, ended, refused, start
+from tests.grown import grown
 from tests.plans.making import files_of
 
 STEPS = 10
@@ -59,8 +60,8 @@ def beaten(name: str, made: Path, folder: Path, undisturbed) -> Path:
 def test_a_name_that_is_taken_meanwhile_is_not_taken_away(made, place, undisturbed, name):
     """What stands there is left; when it is gone, the run goes on with what is complete."""
     partial = beaten(name, made, place, undisturbed)
-    grown = partial / CASES[name].output
-    before = {path.name: path.stat().st_mtime_ns for path in grown.rglob("*")} if grown.is_dir() else grown.stat()
+    left = grown(partial)
+    before = {path.name: path.stat().st_mtime_ns for path in left.rglob("*")} if left.is_dir() else left.stat()
     done = run_here(CASES[name].command(made, "--resume"), place)
     assert done.code == 0, done.err
     assert files_of(place) == undisturbed(name)
@@ -72,7 +73,7 @@ def test_a_name_that_is_taken_meanwhile_is_not_taken_away(made, place, undisturb
 @pytest.mark.parametrize("lost", ["", "1", "zarr.json", "0/c/3", "2/c/0/0/0"])
 def test_what_was_complete_and_lost_something_is_made_again(made, place, undisturbed, lost):
     partial = beaten("zarr", made, place, undisturbed)
-    remove(partial / "out.zarr" / lost, random.Random(0))
+    remove(grown(partial) / lost, random.Random(0))
     done = run_here(CASES["zarr"].command(made, "--resume"), place)
     assert done.code == 0, done.err
     assert files_of(place) == undisturbed("zarr")
@@ -80,7 +81,7 @@ def test_what_was_complete_and_lost_something_is_made_again(made, place, undistu
 
 def test_a_complete_tiff_that_is_lost_is_made_again(made, place, undisturbed):
     partial = beaten("tiff", made, place, undisturbed)
-    (partial / "out.ome.tif").unlink()
+    grown(partial).unlink()
     done = run_here(CASES["tiff"].command(made, "--resume"), place)
     assert done.code == 0, done.err
     assert files_of(place) == undisturbed("tiff")

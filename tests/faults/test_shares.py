@@ -69,7 +69,7 @@ def test_shares_write_no_file_twice_and_are_about_equal(made, place):
     sizes = []
     for k in (2, 3, 1):
         assert here(share("zarr", made, k, 3), place).code == 0
-        files = {path: path.stat() for path in place.glob("out.zarr.partial/out.zarr/0/c/**/*") if path.is_file()}
+        files = {path: path.stat() for path in place.glob("out.zarr.partial/*-out.zarr/0/c/**/*") if path.is_file()}
         now = {path: (stat.st_ino, stat.st_mtime_ns) for path, stat in files.items()}
         assert {path: now[path] for path in seen} == seen
         sizes.append(sum(files[path].st_size for path in now.keys() - seen.keys()))
@@ -181,7 +181,7 @@ def test_finishing_is_killed_and_repeated(made, place, undisturbed, name):
         finish(share(name, made, k, 2), place)
     output = CASES[name].output
     grown = "1/c/*" if name == "shards" else ""
-    when = exists(f"{output}.partial/{output}/{grown}".rstrip("/"))
+    when = exists(f"{output}.partial/*-{output}/{grown}".rstrip("/"))
     signal_when(when, signal.SIGKILL, finishing(name, made), place)
     if not (place / output).exists():
         finish(finishing(name, made), place)

@@ -14,6 +14,7 @@ from patchplan.errors import AuditError, OutputError
 from patchplan.journal import Kind, read_journal
 from patchplan.journal.identity import read_identity
 from patchplan.stitching import engine
+from tests.grown import grown
 from tests.plans.making import files_of
 from tests.stitching.making import grid, pixels_of, plan_pixels, write_case
 from tests.stitching.test_failures import stopped
@@ -98,8 +99,8 @@ def test_what_the_journal_has_is_not_written_again(made, tmp_path, monkeypatch, 
         stop_after(patched, 5)
         with pytest.raises(Stop, match="here"):
             stitch(made, output)
-    place = tmp_path / f"{name}.partial" / name
-    store = place if place.is_dir() else place.with_name(f".{name}.scratch")
+    place = grown(tmp_path / f"{name}.partial")
+    store = place if place.is_dir() else next(place.parent.glob(".*.scratch"))
     before = {
         path: path.stat().st_mtime_ns for path in (store / "0").rglob("*") if path.name.isdigit() and path.is_file()
     }
@@ -159,13 +160,13 @@ def test_an_array_that_is_gone_is_written_anew(made, tmp_path, monkeypatch):
     wanted = undisturbed(made, tmp_path / "whole", "out.npy")
     output = tmp_path / "parts" / "out.npy"
     output.parent.mkdir()
-    place = output.parent / "out.npy.partial" / "out.npy"
     for size in (None, 1000):
         with monkeypatch.context() as patched:
             patched.setattr("patchplan.stitching.canvases.npy.NpyCanvas.finish", stop_now)
             with pytest.raises(Stop, match="here"):
                 stitch(made, output, resume=True)
         assert len(journalled(output)) == 1
+        place = grown(output.parent / "out.npy.partial")
         place.unlink() if size is None else os.truncate(place, size)
     stitch(made, output, resume=True)
     assert files_of(output.parent) == wanted

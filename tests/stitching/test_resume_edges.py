@@ -10,8 +10,10 @@ import pytest
 import patchplan
 from patchplan.errors import AuditError, OutputError
 from patchplan.journal import header
+from patchplan.journal.identity import Identity, read_identity, write_identity
 from patchplan.publish import growth as growing
 from patchplan.stitching import engine
+from tests.grown import grown
 from tests.plans.making import files_of
 from tests.stitching.making import grid, pixels_of, plan_of, plan_pixels, write_image, write_stack
 from tests.stitching.test_resume import Stop, made, small_boxes, stitch, stop_after, undisturbed
@@ -127,17 +129,19 @@ def test_a_pyramid_of_a_block_that_was_broken_is_made_again(made, tmp_path, monk
     wanted = undisturbed(made, tmp_path / "whole", "out.zarr")
     output = tmp_path / "parts" / "out.zarr"
     output.parent.mkdir()
-    block = output.with_name("out.zarr.partial") / "out.zarr" / "0" / "c" / "0" / "0"
+
+    def block() -> Path:
+        return grown(output.with_name("out.zarr.partial")) / "0" / "c" / "0" / "0"
 
     def lose_and_stop(what: str, done: int, total: int) -> None:
         if "pyramid" in what:
             if done == total:
                 raise Stop("here")
         elif done == total:
-            block.unlink()
+            block().unlink()
 
     stopped(stitch, made, output, progress=lose_and_stop)
-    assert not block.exists()
+    assert not block().exists()
 
     def stop_in_pyramid(what: str, done: int, total: int) -> None:
         if "pyramid" in what:
@@ -146,7 +150,7 @@ def test_a_pyramid_of_a_block_that_was_broken_is_made_again(made, tmp_path, monk
     with monkeypatch.context() as patched:
         patched.setattr("patchplan.stitching.canvases.pyramid.Pyramid.build", stop)
         stopped(stitch, made, output, resume=True, progress=stop_in_pyramid)
-    assert block.exists()
+    assert block().exists()
     stitch(made, output, resume=True)
     assert files_of(output.parent) == wanted
 
@@ -210,7 +214,7 @@ def test_files_of_a_killed_writer_are_not_published(made, tmp_path, monkeypatch,
     with monkeypatch.context() as patched:
         stop_after(patched, 3)
         stopped(stitch, made, output)
-    place = output.with_name("out.zarr.partial") / "out.zarr"
+    place = grown(output.with_name("out.zarr.partial"))
     for name in ("zarr.json.0123abcd.new", "0/c/7.__lock", f"0/c/0/1.{'0' * 32}.partial"):
         (place / name).write_text("torn")
     stitch(made, output, resume=True, checksums=True)
@@ -334,3 +338,28 @@ def test_records_that_cannot_be_read_are_told(made, tmp_path, monkeypatch, small
     content[64 + 9] ^= 1
     journal.write_bytes(content)
     assert any("1 records could not be read or trusted" in note for note in stitch(made, output, resume=True).notes)
+
+
+def test_what_is_written_late_does_not_make_a_complete_output_a_stopped_one(made, tmp_path):
+    output = tmp_path / "out.zarr"
+    stitch(made, output)
+    wanted = files_of(output)
+    late = tmp_path / "out.zarr.partial" / "0123abcd-out.zarr" / "0" / "c" / "0" / "0"
+    late.parent.mkdir(parents=True)
+    late.write_bytes(b"late")
+    stitch(made, output, resume=True)
+    assert files_of(output) == wanted
+    stitch(made, output, overwrite=True)
+    assert files_of(tmp_path) == {f"out.zarr/{name}": data for name, data in wanted.items()}
+
+
+def test_a_run_whose_place_is_no_name_of_ours_is_not_gone_on_with(made, tmp_path, monkeypatch, small_boxes):
+    """It would become part of a path."""
+    output = tmp_path / "out.zarr"
+    stop_after(monkeypatch, 5)
+    stopped(stitch, made, output)
+    path = tmp_path / "out.zarr.partial" / "run.json"
+    found = read_identity(path)
+    write_identity(path, Identity(found.facts, {**found.more, "tag": "../../x"}))
+    with pytest.raises(OutputError, match=r"run\.json: found tag '\.\./\.\./x'; allowed: 8 hexadecimal digits"):
+        stitch(made, output, resume=True)

@@ -14,6 +14,7 @@ import patchplan
 from patchplan.errors import AuditError, ConfigError, OutputError
 from patchplan.stitching import engine
 from patchplan.stitching.shares import BlockSizes, Share, owners, parse_share
+from tests.grown import grown
 from tests.plans.making import files_of
 from tests.stitching.making import grid, pixels_of, plan_of, write_image, write_stack
 from tests.stitching.test_resume import Stop, stop_after
@@ -140,7 +141,7 @@ def test_chunks_that_changed_after_a_share_was_done_are_named(made, tmp_path):
     output = tmp_path / "shared"
     for number in (1, 2):
         stitch(made, output, "plain", share=f"{number}/2")
-    place = tmp_path / "shared.partial" / "shared" / "0.ome.zarr" / "0" / "c" / "0" / "0"
+    place = grown(tmp_path / "shared.partial") / "0.ome.zarr" / "0" / "c" / "0" / "0"
     place.write_bytes(place.read_bytes()[:-7])
     with pytest.raises(AuditError, match=r"blocks are not as they were written; run again with --share 1/2 --resume\n"):
         patchplan.finish(made / "plan.parquet", output)

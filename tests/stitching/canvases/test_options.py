@@ -133,7 +133,7 @@ def test_scratch_of_a_killed_tiff_is_replaced(tmp_path):
     path = tmp_path / "a.tif"
     left = tmp_path / "a.tif.partial"
     left.mkdir()
-    canvas = open_canvas("ome-tiff", left / "a.tif", frame, CanvasOptions(), 1)
+    canvas = open_canvas("ome-tiff", left / "01234567-a.tif", frame, CanvasOptions(), 1)
     canvas.write(0, (0, 0), np.ones((1, 512, 300), "uint8"))
     with growing(path, folder=False, overwrite=True, ours=files_of("ome-tiff", "a.tif")) as growth:
         canvas = open_canvas("ome-tiff", growth.place, frame, CanvasOptions(), 1)
