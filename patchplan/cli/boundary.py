@@ -47,7 +47,7 @@ def notes_of(error: BaseException) -> Sequence[str]:
 
 def interrupted(notes: Sequence[str] = ()) -> NoReturn:
     """Say so, and how to go on, and leave."""
-    typer.secho(f"interrupted: {' '.join(notes) or 'nothing was written'}", err=True, fg="yellow")
+    typer.secho(f"interrupted: {'; '.join(notes) or 'nothing was written'}", err=True, fg="yellow")
     raise typer.Exit(INTERRUPTED) from None
 
 

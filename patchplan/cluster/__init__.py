@@ -4,6 +4,6 @@ Any piece may be done by any worker, any number of times, with the same result. 
 locks, keeps the journal and publishes; workers only compute pieces and write them.
 """
 
-from patchplan.cluster.protocol import Cluster, Piece, Session, told_path
+from patchplan.cluster.protocol import Cluster, Piece, Session, disk_of, told_path
 
-__all__ = ["Cluster", "Piece", "Session", "told_path"]
+__all__ = ["Cluster", "Piece", "Session", "disk_of", "told_path"]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from patchplan.cluster.dask import LOG, DaskCluster
+from patchplan.cluster.dask import LOCAL, LOG, DaskCluster
 from patchplan.cluster.local import LocalProcesses
 from patchplan.cluster.protocol import Cluster
 from patchplan.cluster.quiet import quiet
@@ -13,7 +13,6 @@ from patchplan.errors import ClusterError, ConfigError, MissingExtraError
 if TYPE_CHECKING:
     from distributed import Client
 
-LOCAL = "local"
 SECONDS = 10
 """How long a scheduler may take to answer."""
 

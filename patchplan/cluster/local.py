@@ -4,9 +4,10 @@ import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from patchplan.cluster.dask import LOG, DaskCluster
+from patchplan.cluster.dask import LOCAL, LOG, DaskCluster
 from patchplan.cluster.interrupts import uninterrupted
 from patchplan.cluster.session import DaskSession
 
@@ -27,12 +28,14 @@ class LocalProcesses:
         return 1
 
     @contextmanager
-    def session(self, opener: str, brief: dict[str, Any], paths: Sequence[str]) -> Iterator[DaskSession]:
+    def session(
+        self, opener: str, brief: dict[str, Any], paths: Sequence[str], disk: Path | None = None
+    ) -> Iterator[DaskSession]:
         """Start processes for a run; whatever happens, none is left behind."""
         temporary = tempfile.TemporaryDirectory(prefix="patchplan-workers-", ignore_cleanup_errors=True)
         with temporary as folder, self._client(folder) as client:
             LOG.info("%d worker processes on this machine, dashboard: %s", self._workers, client.dashboard_link)
-            with DaskCluster(client, "local", on_this_machine=True).session(opener, brief, paths) as session:
+            with DaskCluster(client, LOCAL, on_this_machine=True).session(opener, brief, paths, disk) as session:
                 yield session
 
     @contextmanager

@@ -33,6 +33,11 @@ def told_path(path: Location | str) -> str:
     return str(found.absolute() if isinstance(found, Path) else found)
 
 
+def disk_of(place: Location) -> Path | None:
+    """Return the folder whose disk is to be flushed for an output that grows in a place; a store has none."""
+    return place.parent if isinstance(place, Path) else None
+
+
 class Session(Protocol):
     """A run on a cluster: what its workers have open as long as it lasts."""
 
@@ -74,7 +79,9 @@ class Cluster(Protocol):
     def threads(self) -> int:
         """Return the threads of a worker process, of the one that has most; wait until there is one."""
 
-    def session(self, opener: str, brief: dict[str, Any], paths: Sequence[str]) -> AbstractContextManager[Session]:
+    def session(
+        self, opener: str, brief: dict[str, Any], paths: Sequence[str], disk: Path | None = None
+    ) -> AbstractContextManager[Session]:
         """Begin a run, and let go of all that workers have open for it at the end; none of them works on it then.
 
         Parameters
@@ -86,4 +93,7 @@ class Cluster(Protocol):
             All that a worker needs to know of the run, as JSON.
         paths : sequence of str
             What each worker must see.
+        disk : Path, optional
+            A folder on the disk that workers write to. What `Session.do` yields is there, not only in the memory of
+            the machine that wrote it.
         """

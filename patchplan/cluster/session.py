@@ -5,11 +5,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import count, islice
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from patchplan.cluster.idle import Idle
 from patchplan.cluster.interrupts import Interrupts
+from patchplan.cluster.keeping import Keeping
 from patchplan.cluster.protocol import Item, Piece
 from patchplan.cluster.worker import do_piece, end_run
 from patchplan.errors import ClusterError, PatchplanError
@@ -37,6 +40,9 @@ NAMED = 3
 PATIENCE = 300.0
 """Seconds that workers have to end what they do when a run is stopped."""
 
+ENDING = 10.0
+"""Seconds for which idle workers are asked to forget a run."""
+
 Key = tuple[str, int]
 
 SECONDS = 1.0
@@ -47,27 +53,36 @@ class DaskSession:
     """A run whose pieces are tasks. The brief is a task, too: whichever worker is lost, another makes it anew."""
 
     def __init__(
-        self, cluster: "DaskCluster", opener: str, brief: dict[str, Any], paths: list[str], interrupts: Interrupts
+        self,
+        cluster: "DaskCluster",
+        opener: str,
+        brief: dict[str, Any],
+        paths: list[str],
+        disk: Path | None,
+        interrupts: Interrupts,
     ) -> None:
         self._interrupts = interrupts
         self._cluster, self._client = cluster, cluster.client
         self.name = uuid4().hex[:12]
         self.threads = cluster.threads()
         told = {"run": self.name, "opener": opener, "brief": brief, "threads": self.threads}
-        text = json.dumps({**told, "versions": cluster.versions, "paths": paths})
+        told |= {"versions": cluster.versions, "paths": paths, "disk": None if disk is None else str(disk.absolute())}
+        text = json.dumps(told)
         self._brief = self._client.submit(str, text, key=f"patchplan-run-{self.name}", pure=False)
         self._numbers = count()
         self._under_way: dict[Key, tuple[Future, Piece[Any]]] = {}
         self._ended: SimpleQueue[Key] = SimpleQueue()
         self._counted, self._n_workers, self._at_once = -SECONDS, 1, 1
         self._in_row = 0  # pieces whose workers died, and none was done since
+        self._keeping = Keeping(cluster, self.name, interrupts.check, flush=disk is not None)
+        self._idle = Idle(cluster)
 
     @property
     def n_workers(self) -> int:
         """Pieces that all workers do at once now; at least 1."""
         now = time.monotonic()
         if now - self._counted >= SECONDS:
-            self._n_workers = sum(min(n, self.threads) for n in self._cluster.counts())
+            self._n_workers = sum(min(n, self.threads) for n in self._cluster.workers().values())
             self._counted = now
         return max(1, self._n_workers)
 
@@ -98,9 +113,9 @@ class DaskSession:
             if len(self._under_way) <= most * (AHEAD - 1) // AHEAD:  # some at once, which costs less than one by one
                 self._submit(list(islice(rest, most - len(self._under_way))))
             if not self._under_way:
+                yield from self._keeping.kept(killed)
                 return
-            ended = self._wait()
-            for piece, result in self._results(ended):
+            for piece, result in self._results(self._wait()):
                 if result is None:
                     killed.append(piece)
                     self._in_row += 1
@@ -110,7 +125,9 @@ class DaskSession:
                     raise result[0]
                 else:
                     self._in_row = 0
-                    yield piece.item, result[0]
+                    self._keeping.hold(piece, *result[0])
+            if self._keeping.is_due:
+                yield from self._keeping.kept(killed)
 
     def _submit(self, pieces: Sequence[Piece[Any]]) -> None:
         if not pieces:
@@ -140,8 +157,11 @@ class DaskSession:
                 ended.append(self._ended.get())
             if not ended and self._client.status not in ("running", "connecting"):
                 raise self._cluster.lost()
-            if not ended and not self._cluster.counts():
+            if not ended and not self._cluster.workers():
                 self._cluster.wait()
+            if not ended:
+                self._idle.tell()
+        self._idle.none()
         return ended
 
     def _results(self, ended: list[Key]) -> Iterator[tuple[Piece[Any], tuple[Any] | None]]:
@@ -165,7 +185,7 @@ class DaskSession:
             with suppress(Exception):
                 found[future.key] = future.result(timeout=SECONDS * 10)
         if not found:
-            self._cluster.counts()  # raises if it is the scheduler that is gone
+            self._cluster.workers()  # raises if it is the scheduler that is gone
         return found
 
     def _failure(self, future: "Future") -> tuple[BaseException] | None:
@@ -183,16 +203,29 @@ class DaskSession:
             return (self._cluster.without_us("a worker"),)
         return (error,)
 
-    def end(self) -> None:
-        """Take back what is under way, wait until no worker works on it, and let workers forget the run."""
-        with suppress(PatchplanError, OSError, TimeoutError, RuntimeError):
-            futures = [future for future, _ in self._under_way.values()]
-            self._under_way.clear()
+    def stop(self) -> bool:
+        """Take back what is under way, and wait until no worker works on it; tell whether that is sure.
+
+        A second Ctrl-C ends the waiting.
+        """
+        busy = [future for future, _ in self._under_way.values()]
+        self._under_way.clear()
+        try:
             if self._client.status != "running":
-                return
-            if futures:
-                self._client.cancel(futures)
-            self._client.run(end_run, self.name, PATIENCE, on_error="ignore")
+                return not busy
+            if busy:
+                self._client.cancel(busy)
+            what = "workers to end what they do (Ctrl-C again: do not wait)"
+            found = self._cluster.ask(end_run, self.name, PATIENCE, seconds=PATIENCE, what=what)
+            self._brief.release()
+        except (KeyboardInterrupt, PatchplanError, OSError, RuntimeError):
+            return not busy
+        return False not in found.values()
+
+    def end(self) -> None:
+        """Let workers forget the run, in which nothing is under way any more."""
+        with suppress(PatchplanError, OSError, RuntimeError):
+            self._cluster.ask(end_run, self.name, SECONDS, seconds=ENDING)
             self._brief.release()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from threading import Condition, Lock
 from typing import Any, Protocol
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,10 @@ from numpy.typing import NDArray
 from patchplan.cluster.versions import difference
 from patchplan.errors import ClusterError, PatchplanError
 from patchplan.objects import is_url
+from patchplan.publish.locks import flush_disk, open_folder
+
+PROCESS = uuid4().hex
+"""Tells this process from one that had its address before."""
 
 MAX_OPEN = 2
 """Runs that a process has open at a time; others are let go when nobody works on them."""
@@ -57,6 +63,8 @@ class _Run:
         problem = look(told["versions"], told["paths"])
         if problem is not None:
             raise ClusterError(f"{where()} {problem}")
+        if told["disk"] is not None and self.name not in _disks:
+            _disks[self.name] = open_folder(Path(told["disk"]))  # from now on it tells of what is not written
         module, name = told["opener"].split(":")
         bench: Bench = getattr(import_module(module), name)(told["brief"], told["threads"])
         return bench
@@ -84,14 +92,18 @@ class _Run:
 
 _runs: dict[str, _Run] = {}
 _ended: dict[str, None] = {}
+_disks: dict[str, int | None] = {}
 _lock = Lock()
 
 
 def do_piece(brief: str, at_once: int, message: str, numbers: NDArray[np.int64] | None) -> Any:
-    """Do a piece of a run; errors that a user can mend are returned, so that nobody logs or repeats them."""
+    """Do a piece of a run; return who did it, its address and process, and what came of it.
+
+    Errors that a user can mend are returned, so that nobody logs or repeats them.
+    """
     try:
         with _using(brief) as run, run.turn(at_once):
-            return run.bench().do(json.loads(message), numbers)
+            return address(), PROCESS, run.bench().do(json.loads(message), numbers)
     except (PatchplanError, MemoryError) as error:
         return error
     except OSError as error:
@@ -120,6 +132,15 @@ def _using(brief: str) -> Iterator[_Run]:
             run.users -= 1
 
 
+async def flush_run(name: str) -> tuple[str, OSError | None]:
+    """Wait until all that this process has written for a run is on the disk; return who it is, and what failed."""
+    try:
+        await asyncio.to_thread(flush_disk, _disks.get(name))  # heartbeats go on
+    except OSError as error:
+        return PROCESS, error
+    return PROCESS, None
+
+
 async def end_run(name: str, patience: float) -> bool:
     """Let go of a run as soon as nobody works on it; tell whether that was so in time, in seconds."""
     with _lock:
@@ -127,6 +148,9 @@ async def end_run(name: str, patience: float) -> bool:
         while len(_ended) > ENDED:
             del _ended[next(iter(_ended))]
         mine = [_runs.pop(key) for key, run in list(_runs.items()) if run.name == name]
+    disk = _disks.pop(name, None)
+    if disk is not None:
+        os.close(disk)
     until = time.monotonic() + patience
     for run in mine:
         while run.users:
@@ -150,9 +174,14 @@ def look(versions: dict[str, str], paths: list[str]) -> str | None:
 
 def where() -> str:
     """Return which worker this is."""
+    return f"worker {address()}" if address() else "this worker"
+
+
+def address() -> str:
+    """Return the address of this worker."""
     from distributed import get_worker
 
     try:
-        return f"worker {get_worker().address}"
+        return str(get_worker().address)
     except ValueError:
-        return "this worker"
+        return ""

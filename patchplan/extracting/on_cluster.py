@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from patchplan.cluster import Cluster, Piece, Session, told_path
+from patchplan.cluster import Cluster, Piece, Session, disk_of, told_path
 from patchplan.extracting.batches import Batch
 from patchplan.extracting.content import Content
 from patchplan.extracting.cutting import Cutter
@@ -27,7 +27,7 @@ def cutting(
     brief = _brief(content, cutter, target, place, uuid)
     images = map(cutter.sources.paths.__getitem__, content.images[:MAX_SEEN])
     seen = [brief["plan"], told_path(place.parent), *map(told_path, images)]
-    with cluster.session(OPENER, brief, seen) as session:
+    with cluster.session(OPENER, brief, seen, disk_of(place)) as session:
         yield session
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from patchplan.cluster import Cluster, Piece, Session, told_path
+from patchplan.cluster import Cluster, Piece, Session, disk_of, told_path
 from patchplan.objects import Location
 from patchplan.stitching.canvases.protocol import Canvas, MakeBlocks
 from patchplan.stitching.engine import Progress, tasks
@@ -43,7 +43,7 @@ def computing(
         return
     brief = _brief(job, elsewhere, outputs, place)
     seen = [brief["plan"], *brief["tiles"], told_path(place.parent)]
-    with elsewhere.cluster.session(OPENER, brief, seen) as session:
+    with elsewhere.cluster.session(OPENER, brief, seen, disk_of(place)) as session:
         yield session
 
 
