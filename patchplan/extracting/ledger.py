@@ -7,7 +7,9 @@ import numpy as np
 
 from patchplan.core.specs import IntArray
 from patchplan.extracting.batches import Batch
-from patchplan.journal import AnyJournal, Kind, Recording, Records, pieces, stamp
+from patchplan.journal import AnyJournal, Kind, ObjectJournal, Recording, Records, pieces, stamp
+from patchplan.journal.stamps import changed
+from patchplan.objects import Location
 from patchplan.tiles.writing.writer import TileWriter
 
 
@@ -26,7 +28,8 @@ class Ledger:
 
     def __init__(self, recording: Recording, writer: TileWriter, index: range | IntArray) -> None:
         self._journal: AnyJournal = recording.journal
-        self._writer = writer
+        self._writer, self._index = writer, index
+        self._kept: list[tuple[int, int, int]] = []  # first row, rows and stamp, in an object store
         found = self._holding(recording.records, index)
         order = np.argsort(found[:, 0], kind="stable")
         self._start, self._count = found[order].T
@@ -42,6 +45,7 @@ class Ledger:
             rows = np.asarray(index[start : start + count], np.int64)
             if len(rows) == count and before(self._writer.files(start, rows)) == told:
                 found[start] = count
+                self._keep(start, count, told)
         return np.array(list(found.items()), np.int64).reshape(-1, 2)
 
     def has(self, batch: Batch) -> bool:
@@ -56,3 +60,18 @@ class Ledger:
         """
         told = stamp(self._writer.files(batch.start, batch.index)) if told is None else told
         self._journal.append(pieces(0, 0, batch.start, (0,), (len(batch.index),), 0, told))
+        self._keep(batch.start, len(batch.index), told)
+
+    def _keep(self, start: int, count: int, told: int) -> None:
+        if isinstance(self._journal, ObjectJournal):
+            self._kept.append((start, count, told))
+
+    def check(self, place: Location) -> None:
+        """Raise OutputError if objects are not as they were written.
+
+        A store has one place for all runs of a name, and a process that was taken for gone may still write there.
+        """
+        now = self._writer.stamps()
+        for start, count, told in self._kept:
+            if now(self._writer.files(start, np.asarray(self._index[start : start + count], np.int64))) != told:
+                raise changed(place, f"rows {start} to {start + count - 1}")

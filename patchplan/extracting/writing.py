@@ -115,6 +115,7 @@ def write(content: Content, cutter: Cutter, target: Target, identity: Identity, 
                         with cutting(running.cluster, content, cutter, target, growth.place, identity.uuid) as session:
                             filling.on(session)
                     cutter.sources.check_unchanged(content.images)
+                    ledger.check(growth.place)
                     writer.finish()
             growth.seal(running.workers, running.progress)
             recording.complete()

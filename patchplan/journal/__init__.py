@@ -12,6 +12,7 @@ from patchplan.journal.identity import Identity
 from patchplan.journal.reading import Found, is_complete, read_journal
 from patchplan.journal.recording import CHECKSUMS, OVERWRITE, AnyJournal, Recording, recorded
 from patchplan.journal.records import RECORD, Kind, Records, mark, pieces
+from patchplan.journal.segments import ObjectJournal
 from patchplan.journal.stamps import stamp
 from patchplan.journal.writing import Journal
 
@@ -24,6 +25,7 @@ __all__ = [
     "Identity",
     "Journal",
     "Kind",
+    "ObjectJournal",
     "Recording",
     "Records",
     "is_complete",

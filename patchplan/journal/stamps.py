@@ -11,6 +11,7 @@ from typing import cast
 import numpy as np
 
 from patchplan.core.specs import IntArray
+from patchplan.errors import OutputError
 from patchplan.objects import Location, ObjectPath, Status
 
 File = Path | str | ObjectPath
@@ -48,6 +49,14 @@ def stamp(files: Iterable[File]) -> int:
 def stamps_before(folder: Location) -> Stamp:
     """Return what gives the stamps of files in a folder as long as nobody writes there: objects are listed once."""
     return _Listed(folder) if isinstance(folder, ObjectPath) else stamp
+
+
+def changed(place: Location, what: str) -> OutputError:
+    """Return the error of what is not as it was written, in a store where nothing has a place of its own."""
+    return OutputError(
+        f"{place}: {what} is not as it was written: a process of a run that was stopped, or somebody else, wrote "
+        "there; use --resume to write it again"
+    )
 
 
 class _Listed:

@@ -4,6 +4,7 @@ A record of the journal tells of one box that was written: all of its blocks cou
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patchplan.core.specs import IntArray
-from patchplan.journal import RECORD, AnyJournal, Kind, Records, mark, pieces, stamp
+from patchplan.journal import RECORD, AnyJournal, Kind, ObjectJournal, Records, mark, pieces, stamp
 
 AT_ONCE = 1 << 16
 """Records that are looked at together."""
@@ -48,6 +49,7 @@ class ImageLedger:
         self._records = records
         self._images = records[records["kind"] == Kind.IMAGE]
         self._lock = Lock()
+        self._kept: bytearray | None = bytearray() if isinstance(journal, ObjectJournal) else None
         self.filled = 0
         self.done: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self.share: NDArray[np.bool_] | None = None
@@ -65,22 +67,27 @@ class ImageLedger:
             if not part.any() and stamp_of(sample_idx, start, stop) == noted:
                 part[...] = True
                 self.filled += filled
+                count = [b - a for a, b in zip(first, last, strict=True)]
+                self._keep(pieces(self._data_idx, 0, sample_idx, first, count, filled, noted))
 
     def _boxes(self, n_samples: int, grid: tuple[int, ...]) -> Iterator[tuple[int, list[int], list[int], int, int]]:
         """Yield the boxes that are noted: sample, first and last block, pixels that no tile covers, stamp."""
-        ndim = len(grid)
-        for records in self._written(0):
-            first = records["start"][:, -ndim:].astype(np.int64)
-            last = first + records["count"][:, -ndim:]
-            fits = (records["sample"] < n_samples) & (last <= grid).all(axis=1)
-            columns = (records["sample"], first, last, records["filled"], records["stamp"])
-            yield from zip(*(column[fits].tolist() for column in columns), strict=True)
+        for records in _of_level(self._records, 0):
+            yield from _boxes_of(records, n_samples, grid)
 
-    def _written(self, level: int) -> Iterator[Records]:
-        """Yield the records of the pieces of a level, some at a time: there may be millions."""
-        for start in range(0, len(self._records), AT_ONCE):
-            records = self._records[start : start + AT_ONCE]
-            yield records[(records["kind"] == Kind.PIECE) & (records["level"] == level)]
+    def _keep(self, record: Records) -> None:
+        """Keep what holds until the end, for `kept_boxes` and `units`; who calls it holds the lock or is alone."""
+        if self._kept is not None:
+            self._kept += record.tobytes()
+
+    def kept_boxes(self) -> Iterator[tuple[int, list[int], list[int], int]]:
+        """Yield the boxes that are written in an object store: sample, start and stop in (Z)YX, stamp of its files."""
+        n_samples, *grid = self.done.shape
+        for records in _of_level(np.frombuffer(bytes(self._kept or b""), RECORD), 0):
+            for sample_idx, first, last, _, noted in _boxes_of(records, n_samples, tuple(grid)):
+                start = [a * size for a, size in zip(first, self._block, strict=True)]
+                stop = [min(b * size, n) for b, size, n in zip(last, self._block, self._spatial, strict=True)]
+                yield sample_idx, start, stop, noted
 
     @property
     def todo(self) -> NDArray[np.bool_]:
@@ -105,12 +112,19 @@ class ImageLedger:
         count = [-(-b // size) - a for a, b, size in zip(first, stop, self._block, strict=True)]
         if self._journal is not None:
             told = self._stamp(sample_idx, start, stop) if told is None else told
-            self._journal.append(pieces(self._data_idx, 0, sample_idx, first, count, filled, told))
+            self._append(pieces(self._data_idx, 0, sample_idx, first, count, filled, told))
+
+    def _append(self, record: Records) -> None:
+        if self._journal is not None:
+            self._journal.append(record)
+            with self._lock:
+                self._keep(record)
 
     def units(self, level: int, n: int) -> tuple[NDArray[np.bool_], NDArray[np.uint64]]:
         """Return which of the n pieces of a further level were written, and their stamps."""
         written, stamps = np.zeros(n, np.bool_), np.zeros(n, np.uint64)
-        for records in self._written(level):
+        mine = np.frombuffer(bytes(self._kept or b""), RECORD)
+        for records in chain(_of_level(self._records, level), _of_level(mine, level)):
             found = records[records["sample"] < n]
             written[found["sample"]] = True
             stamps[found["sample"]] = found["stamp"]
@@ -118,8 +132,7 @@ class ImageLedger:
 
     def note_unit(self, level: int, number: int, told: int) -> None:
         """Note that a piece of a further level is written; `told` is the stamp of its files and of those it is of."""
-        if self._journal is not None:
-            self._journal.append(pieces(self._data_idx, level, number, (0,), (1,), 0, told))
+        self._append(pieces(self._data_idx, level, number, (0,), (1,), 0, told))
 
     def take_finished(self, files: Sequence[Path] | None = None) -> bool:
         """Take the image for finished if an earlier run finished it, and these files have not changed since."""
@@ -134,6 +147,25 @@ class ImageLedger:
             record = mark(Kind.IMAGE, self._data_idx, self.filled)
             record["stamp"] = stamp(files)
             self._journal.append(record)
+
+
+def _of_level(records: Records, level: int) -> Iterator[Records]:
+    """Yield the records of the pieces of a level, some at a time: there may be millions."""
+    for start in range(0, len(records), AT_ONCE):
+        part = records[start : start + AT_ONCE]
+        yield part[(part["kind"] == Kind.PIECE) & (part["level"] == level)]
+
+
+def _boxes_of(
+    records: Records, n_samples: int, grid: tuple[int, ...]
+) -> Iterator[tuple[int, list[int], list[int], int, int]]:
+    """Yield sample, first and last block, pixels that no tile covers and stamp of the records that fit the grid."""
+    ndim = len(grid)
+    first = records["start"][:, -ndim:].astype(np.int64)
+    last = first + records["count"][:, -ndim:]
+    fits = (records["sample"] < n_samples) & (last <= grid).all(axis=1)
+    columns = (records["sample"], first, last, records["filled"], records["stamp"])
+    yield from zip(*(column[fits].tolist() for column in columns), strict=True)
 
 
 class Ledger:

@@ -103,7 +103,7 @@ def in_waves(session: Any, pieces: Any, *, at_once: int, again: Any = None) -> I
         messages = [json.dumps(piece.message) for piece in wave]
         same = ([session._brief] * len(wave), [at_once] * len(wave))
         futures = client.map(do_piece, *same, messages, [piece.numbers for piece in wave], pure=False)
-        yield from zip((piece.item for piece in wave), client.gather(futures), strict=True)
+        yield from zip((piece.item for piece in wave), (told[2] for told in client.gather(futures)), strict=True)
 
 
 def bench_waves(folder: Path) -> None:

@@ -34,5 +34,6 @@ class OmeZarrCanvas(StoredCanvas):
     ) -> None:
         """Build the pyramid; the group's own metadata, which makes it an image, comes last."""
         self.pyramid.build(ledger, progress, elsewhere)
+        self.check(ledger)
         write_root(self._stored.folder, self.frame, self._stored.levels, options=self._options, mean=self._mean)
         ledger.note_finished([])

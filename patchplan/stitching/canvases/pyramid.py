@@ -17,7 +17,7 @@ import numpy as np
 from patchplan.images.layout import Box
 from patchplan.images.zarr.traffic import Pixels
 from patchplan.journal import stamp
-from patchplan.journal.stamps import stamps_before
+from patchplan.journal.stamps import Stamp, changed, stamps_before
 from patchplan.objects import ObjectPath
 from patchplan.publish.documents import remove_files
 from patchplan.stitching.canvases.downsample import first_pixels, mean_pixels
@@ -103,6 +103,14 @@ class Pyramid:
             if ledger.resumed:
                 self._clear(number, block)
             yield block
+
+    def check(self, ledger: ImageLedger, now: Stamp) -> None:
+        """Raise OutputError if what was written, or what it was made of, is not as it was noted."""
+        for number in range(1, len(self._stored.levels)):
+            written, stamps = ledger.units(number, prod(self._counts(number)))
+            for block in np.flatnonzero(written).tolist():
+                if now(self._files(number, block)) != int(stamps[block]):
+                    raise changed(self._stored.folder / str(number), f"block {block} of the pyramid")
 
     def _clear(self, number: int, block: int) -> None:
         """Remove what may have been begun of a block."""

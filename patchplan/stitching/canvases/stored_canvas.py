@@ -5,9 +5,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from patchplan.journal.stamps import changed, stamps_before
+from patchplan.objects import ObjectPath
 from patchplan.publish.documents import remove_files
 from patchplan.stitching.canvases.pyramid import Pyramid
 from patchplan.stitching.canvases.stored import StoredLevels
+from patchplan.stitching.ledger import ImageLedger
 
 
 class StoredCanvas:
@@ -38,3 +41,18 @@ class StoredCanvas:
     def write_bytes(self, shape: Sequence[int]) -> int:
         """Return an upper bound of what encoding takes."""
         return self._stored.write_bytes(shape)
+
+    def check(self, ledger: ImageLedger) -> None:
+        """Raise OutputError if objects are not as they were written.
+
+        A store has one place for all runs of a name, and a process that was taken for gone may still write there.
+        """
+        folder = self._stored.folder
+        if not isinstance(folder, ObjectPath):
+            return
+        now = stamps_before(folder)
+        for sample_idx, start, stop, noted in ledger.kept_boxes():
+            if now(self._stored.files(0, self.frame.box(sample_idx, start, stop))) != noted:
+                box = " x ".join(f"{a}-{b}" for a, b in zip(start, stop, strict=True))
+                raise changed(folder / "0", f"sample {sample_idx}, pixels {box}")
+        self.pyramid.check(ledger, now)
