@@ -74,4 +74,4 @@ class Ledger:
         now = self._writer.stamps()
         for start, count, told in self._kept:
             if now(self._writer.files(start, np.asarray(self._index[start : start + count], np.int64))) != told:
-                raise changed(place, f"rows {start} to {start + count - 1}")
+                raise changed(place, f"the batch of rows {start} to {start + count - 1}")

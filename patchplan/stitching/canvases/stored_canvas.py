@@ -54,5 +54,5 @@ class StoredCanvas:
         for sample_idx, start, stop, noted in ledger.kept_boxes():
             if now(self._stored.files(0, self.frame.box(sample_idx, start, stop))) != noted:
                 box = " x ".join(f"{a}-{b}" for a, b in zip(start, stop, strict=True))
-                raise changed(folder / "0", f"sample {sample_idx}, pixels {box}")
+                raise changed(folder / "0", f"the box of sample {sample_idx}, pixels {box},")
         self.pyramid.check(ledger, now)
