@@ -9,6 +9,11 @@ from patchplan.errors import ConfigError, OutputError, TilesError
 from patchplan.objects import Location
 from patchplan.stitching.target import Target
 
+NOT_SHARED = (
+    "--scheduler: a .npy file has no pieces that several machines may write; allowed: --scheduler local, or another "
+    "kind of output"
+)
+
 
 def check_scheduled(target: Target, tiles: Sequence[Location], *, shared: bool) -> None:
     """Raise an error for what the workers of a cluster cannot do."""
@@ -44,11 +49,11 @@ def connected(scheduler: Any, workers: int, seen: Sequence[Location], *, whole: 
         yield None
         return
     from patchplan.cluster.connecting import connect
+    from patchplan.cluster.dask import LOCAL
 
+    if whole and isinstance(scheduler, str) and scheduler != LOCAL:
+        raise ConfigError(NOT_SHARED)
     with connect(scheduler, workers=workers, paths=list(map(told_path, seen))) as cluster:
-        if cluster is not None and whole and not cluster.on_this_machine:
-            raise ConfigError(
-                "--scheduler: a .npy file has no pieces that several machines may write; allowed: --scheduler local, "
-                "or another kind of output"
-            )
+        if whole and cluster is not None and not cluster.on_this_machine:
+            raise ConfigError(NOT_SHARED)
         yield cluster
