@@ -110,18 +110,19 @@ class DaskCluster:
         return dict(answered(answer, seconds, check))
 
     def silent(self) -> str:
-        """Name the workers that have not been heard of for a while."""
-        return named([address for address, (_, age) in self.states().items() if age > UNHEARD]) or "workers"
+        """Name the workers that have not been heard of for a while, where others have."""
+        states = self.states()
+        newest = max((seen for _, seen in states.values()), default=0.0)
+        return named([address for address, (_, seen) in states.items() if newest - seen > UNHEARD]) or "workers"
 
     def states(self) -> dict[str, tuple[str, float]]:
-        """Return the status of each worker, and for how many seconds nothing has been heard of it."""
+        """Return the status of each worker, and when it was last heard of, by the scheduler's clock, in seconds."""
         answer = asked(lambda: self.client.sync(self.client.scheduler.identity))
         try:
             workers = answered(answer, SOON, lambda: None)["workers"]
         except (OSError, TimeoutError, RuntimeError):
             return {}
-        now = time.time()
-        return {address: (str(about["status"]), now - float(about["last_seen"])) for address, about in workers.items()}
+        return {address: (str(about["status"]), float(about["last_seen"])) for address, about in workers.items()}
 
     @staticmethod
     def lacks_us(error: object) -> bool:

@@ -192,7 +192,7 @@ class TestHung:
 def test_paused_workers_are_named(cluster, monkeypatch, caplog):
     caplog.set_level("INFO", "patchplan.cluster")
     monkeypatch.setattr("patchplan.cluster.idle.STALL", 0.5)
-    monkeypatch.setattr(type(cluster), "states", lambda self: {"tcp://there:1": ("paused", 0.0)})
+    monkeypatch.setattr(type(cluster), "states", lambda self: {"tcp://there:1": ("paused", time.time())})
     with cluster.session(BENCH, {"offset": 0}, []) as session:
         assert len(list(session.do(pieces(2, seconds=2.2), at_once=1))) == 2
     assert caplog.messages.count("waiting for worker tcp://there:1: paused by Dask, as its memory is nearly full") == 1
