@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -31,8 +32,10 @@ def disks(client, answer):
 
 
 def _set_disk(answer):
-    from patchplan.cluster import worker
+    from patchplan.cluster import worker as module
     from patchplan.publish import locks
+
+    worker: Any = module
 
     def flush(handle):
         assert handle is not None
@@ -47,8 +50,9 @@ def _set_disk(answer):
 
 
 def _flushed():
-    from patchplan.cluster import worker
+    from patchplan.cluster import worker as module
 
+    worker: Any = module
     return worker.flushed
 
 
@@ -83,6 +87,7 @@ def test_what_a_disk_refuses_in_the_end_is_told_and_nothing_of_it_counts(cluster
 
 
 def test_a_disk_is_not_asked_where_it_is_ours_or_there_is_none(client, cluster, tmp_path):
+    here: Any
     with disks(client, "full"), connect(client, workers=1, paths=[]) as here:
         for used, disk in ((here, tmp_path), (cluster, None)):
             with used.session(BENCH, {"offset": 0}, [], disk) as session:
