@@ -167,14 +167,16 @@ class DaskSession:
     def _results(self, ended: list[Key]) -> Iterator[tuple[Piece[Any], tuple[Any] | None]]:
         """Yield pieces and what came of them; None for one whose workers died, maybe when it was done."""
         futures = {key: self._under_way.pop(key) for key in ended}
-        good = [future for future, _ in futures.values() if future.status == "finished"]
+        # looked at once: what was done is begun anew, and done again, when its worker dies with the result
+        status = {key: future.status for key, (future, _) in futures.items()}
+        good = [future for key, (future, _) in futures.items() if status[key] == "finished"]
         results = self._gathered(good) if good else {}
         lost = {future.key for future in good} - results.keys()
         for key, (future, piece) in futures.items():
             if key in results:
                 yield piece, (results[key],)
             else:
-                yield piece, None if key in lost else self._failure(future)
+                yield piece, None if key in lost else self._failure(future, status[key])
 
     def _gathered(self, futures: "Sequence[Future]") -> dict[Key, Any]:
         """Return results by key; without those that were lost with the workers that held them."""
@@ -188,15 +190,15 @@ class DaskSession:
             self._cluster.workers()  # raises if it is the scheduler that is gone
         return found
 
-    def _failure(self, future: "Future") -> tuple[BaseException] | None:
-        """Return why a piece failed; None if its workers died."""
+    def _failure(self, future: "Future", status: str) -> tuple[BaseException] | None:
+        """Return why a piece failed, by what it was found to be; None if its workers died."""
         from distributed.scheduler import KilledWorker
 
-        error = future.exception() if future.status == "error" else None
+        error = future.exception() if status == "error" else None
         if isinstance(error, KilledWorker):
             return None
-        if future.status in ("pending", "lost"):
-            return None  # it was done, and is no more, as its worker died with the result
+        if status in ("pending", "lost"):
+            return None  # it was done, and is no more
         if error is None:
             return (self._cluster.lost(),)
         if self._cluster.lacks_us(error):
