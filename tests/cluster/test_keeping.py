@@ -10,6 +10,8 @@ import pytest
 
 from patchplan.cluster import keeping
 from patchplan.cluster.connecting import connect
+from patchplan.cluster.dask import LOCAL, DaskCluster
+from patchplan.errors import ClusterError
 from tests.cluster.serving import serving
 from tests.cluster.test_session import BENCH, pieces
 
@@ -204,8 +206,6 @@ def test_paused_workers_are_named(cluster, monkeypatch, caplog):
 
 
 def test_who_is_there_and_silent_when_a_run_begins_is_not_waited_for(tmp_path, monkeypatch):
-    from patchplan.errors import ClusterError
-
     monkeypatch.setattr("patchplan.cluster.dask.PATIENCE", 1.0)
     monkeypatch.setattr("patchplan.cluster.dask.SOON", 0.5)
     with serving(tmp_path, 1) as client:
@@ -219,3 +219,11 @@ def test_who_is_there_and_silent_when_a_run_begins_is_not_waited_for(tmp_path, m
                 pass
         finally:
             os.kill(number, signal.SIGCONT)
+
+
+def test_processes_of_our_own_that_do_not_come_back_are_not_waited_for_for_ever(client, monkeypatch):
+    monkeypatch.setattr("patchplan.cluster.dask.PATIENCE", 0.3)
+    cluster = DaskCluster(client, LOCAL, on_this_machine=True)
+    monkeypatch.setattr(cluster, "workers", dict)
+    with pytest.raises(ClusterError, match="--scheduler local: all worker processes have died, and no new ones"):
+        cluster.wait()
