@@ -67,8 +67,9 @@ class ImageLedger:
             if not part.any() and stamp_of(sample_idx, start, stop) == noted:
                 part[...] = True
                 self.filled += filled
-                count = [b - a for a, b in zip(first, last, strict=True)]
-                self._keep(pieces(self._data_idx, 0, sample_idx, first, count, filled, noted))
+                if self._kept is not None:
+                    count = [b - a for a, b in zip(first, last, strict=True)]
+                    self._keep(pieces(self._data_idx, 0, sample_idx, first, count, filled, noted))
 
     def _boxes(self, n_samples: int, grid: tuple[int, ...]) -> Iterator[tuple[int, list[int], list[int], int, int]]:
         """Yield the boxes that are noted: sample, first and last block, pixels that no tile covers, stamp."""
@@ -117,6 +118,7 @@ class ImageLedger:
     def _append(self, record: Records) -> None:
         if self._journal is not None:
             self._journal.append(record)
+        if self._kept is not None:
             with self._lock:
                 self._keep(record)
 

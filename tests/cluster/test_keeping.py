@@ -4,16 +4,19 @@ import os
 import signal
 import time
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 
+import patchplan
 from patchplan.cluster import keeping
 from patchplan.cluster.connecting import connect
 from patchplan.cluster.dask import LOCAL, DaskCluster
-from patchplan.errors import ClusterError
+from patchplan.errors import ClusterError, OutputError
 from tests.cluster.serving import serving
 from tests.cluster.test_session import BENCH, pieces
+from tests.stitching.making import grid, pixels_of, plan_of, write_image
 
 
 @pytest.fixture
@@ -86,6 +89,18 @@ def test_what_a_disk_refuses_in_the_end_is_told_and_nothing_of_it_counts(cluster
         done.extend(session.do(pieces(6), at_once=1))
     assert "this happened on worker tcp://" in caught.value.__notes__[0]
     assert not done
+
+
+def test_stitch_and_extract_fail_with_the_disk_of_a_worker(client, tmp_path):
+    plan = plan_of(write_image(tmp_path / "image.npy", pixels_of((90, 80), "u2"), "YX"), grid(32, 8))
+    patchplan.extract(plan, tmp_path / "tiles.zarr")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with disks(client, "full"):
+        for run, out in ((partial(patchplan.stitch, plan, tmp_path / "tiles.zarr"), "out.zarr"),
+                         (partial(patchplan.extract, plan), "again.zarr")):  # fmt: skip
+            with pytest.raises(OutputError, match=rf"{out}: cannot be written: Disk quota exceeded"):
+                run(tmp_path / out, scheduler=client.scheduler.address)
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
 def test_a_disk_is_not_asked_where_it_is_ours_or_there_is_none(client, cluster, tmp_path):
