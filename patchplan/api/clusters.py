@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from patchplan.cluster import Cluster, told_path
@@ -44,7 +45,10 @@ def _check_installed() -> None:
 
 @contextmanager
 def connected(scheduler: Any, workers: int, seen: Sequence[Location], *, whole: bool) -> Iterator[Cluster | None]:
-    """Yield a cluster whose workers see these paths, None without one; `whole` says that the output is one file."""
+    """Yield a cluster whose workers see these paths, None without one; `whole` says that the output is one file.
+
+    What is not here either is told by who opens it.
+    """
     if scheduler is None:
         yield None
         return
@@ -53,7 +57,8 @@ def connected(scheduler: Any, workers: int, seen: Sequence[Location], *, whole: 
 
     if whole and isinstance(scheduler, str) and scheduler != LOCAL:
         raise ConfigError(NOT_SHARED)
-    with connect(scheduler, workers=workers, paths=list(map(told_path, seen))) as cluster:
+    here = [told_path(path) for path in seen if not isinstance(path, Path) or path.exists()]
+    with connect(scheduler, workers=workers, paths=here) as cluster:
         if whole and cluster is not None and not cluster.on_this_machine:
             raise ConfigError(NOT_SHARED)
         yield cluster

@@ -214,3 +214,12 @@ print(len(deaths), open("runs").read())
     assert (done.returncode, done.stdout) == (0, "1 x\n"), done.stderr
     patchplan.stitch(plan, tiles, tmp_path / "here", format="ome-zarr", **SMALL)
     same_bytes(tmp_path / "there", tmp_path / "here")
+
+
+def test_tiles_that_are_not_there_are_no_fault_of_a_worker(tmp_path, case, client):
+    plan, _ = case
+    tiles, out = tmp_path / "no.zarr", tmp_path / "out"
+    done = run("stitch", plan.path, tiles, "-o", out, "--format", "ome-zarr", "--scheduler", client.scheduler.address)
+    assert done.exit_code == 2
+    assert f"error: {tiles}: " in done.stderr
+    assert "worker" not in done.stderr
